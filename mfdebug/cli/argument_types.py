@@ -55,6 +55,13 @@ def passes(text: str) -> int:
     return int(text)
 
 
+def seed(text: str) -> int:
+    """Return a seed, from 0."""
+    if not text.isdecimal() or int(text) >= 2**31:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 2147483647")
+    return int(text)
+
+
 def size(text: str) -> tuple[int, int]:
     """Return the columns and rows of a screen."""
     size = re.fullmatch(r"(\d{1,4})x(\d{1,4})", text)

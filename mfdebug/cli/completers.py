@@ -14,6 +14,7 @@ Completer = Callable[..., Iterable[str]]
 COMMANDS = {
     "record": "record a program's run into a file, without a screen",
     "demo": "play a demonstration: a graph and a script",
+    "quiz": "predict what backpropagation computes, graph by graph",
     "diff": "find the first node that differs between two files",
     "config": "show the settings in force, and where each comes from",
     "keys": "list the keys in force, in the format of the settings file",
@@ -71,6 +72,13 @@ def demos(prefix: str, **_: Any) -> Iterable[str]:
 
     found = [demo.name for demo in shipped_demos()]
     return [*(name for name in found if name.startswith(prefix)), *_paths(prefix, (".demo",))]
+
+
+def course_graphs(prefix: str, **_: Any) -> Iterable[str]:
+    """Complete a graph of the quiz's course."""
+    from mfdebug.opening.shipped import COURSE
+
+    return [name for name in COURSE if name.startswith(prefix)]
 
 
 def _paths(prefix: str, endings: tuple[str, ...]) -> list[str]:

@@ -13,6 +13,7 @@ from mfdebug import __version__
 from mfdebug.cli.argument_types import (
     megabytes,
     run_file,
+    seed,
     size,
     tolerance,
 )
@@ -21,6 +22,7 @@ from mfdebug.cli.completers import (
     any_file,
     comparable,
     complete_with,
+    course_graphs,
     demos,
     graphs_and_commands,
     nothing,
@@ -232,6 +234,36 @@ def demo_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def quiz_parser() -> argparse.ArgumentParser:
+    """Return the parser of `mfdebug quiz`."""
+    parser = argparse.ArgumentParser(
+        prog="mfdebug quiz",
+        description="Predict what backpropagation computes, over the shipped graphs from simple "
+        "to hard. It continues where it was left.",
+        epilog="Without a terminal, or with --plain, each line of the input is an answer.",
+    )
+    complete_with(
+        parser.add_argument(
+            "graph", nargs="?", metavar="GRAPH", help="start at this graph of the course"
+        ),
+        course_graphs,
+    )
+    parser.add_argument("--restart", action="store_true", help="start the course anew")
+    complete_with(
+        parser.add_argument(
+            "--seed",
+            metavar="N",
+            type=seed,
+            help="ask about other entries and inputs (default 0); another one starts anew",
+        ),
+        nothing,
+    )
+    parser.add_argument("--plain", action="store_true", help="a line prompt instead of a screen")
+    parser.set_defaults(json=False)
+    add_screen_options(parser)
+    return parser
+
+
 def diff_parser() -> argparse.ArgumentParser:
     """Return the parser of `mfdebug diff`."""
     parser = argparse.ArgumentParser(
@@ -306,6 +338,7 @@ or, only for this shell:  eval "$(mfdebug completion bash)\"""",
 PARSERS: dict[str, Callable[[], argparse.ArgumentParser]] = {
     "record": record_parser,
     "demo": demo_parser,
+    "quiz": quiz_parser,
     "diff": diff_parser,
     "config": config_parser,
     "keys": keys_parser,

@@ -1,4 +1,4 @@
-"""The commands that are words: `mfdebug record`, `demo`, `diff`, `config`, `keys`, `completion`."""
+"""The commands that are words: `mfdebug record`, `demo`, `quiz`, `diff`, `config` and others."""
 
 from __future__ import annotations
 
@@ -47,6 +47,13 @@ def demo(options: argparse.Namespace) -> int:
     return run_demo(options, settings_of(options))
 
 
+def quiz(options: argparse.Namespace) -> int:
+    """Ask about the shipped graphs, one after the other."""
+    from mfdebug.cli.quiz import run_quiz
+
+    return run_quiz(options, settings_of(options))
+
+
 def diff(options: argparse.Namespace) -> int:
     """Find the first node that differs between two files."""
     from mfdebug.cli.diff import diff as compare
@@ -89,6 +96,7 @@ def completion(options: argparse.Namespace) -> int:
 COMMANDS: dict[str, Callable[[argparse.Namespace], int]] = {
     "record": record,
     "demo": demo,
+    "quiz": quiz,
     "diff": diff,
     "config": config,
     "keys": keys,

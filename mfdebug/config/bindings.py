@@ -23,6 +23,7 @@ PLACES = {
     "entries": "in the node panel",
     "cost": "in the curve or a plot",
     "prompt": "at the prompt",
+    "quiz": "while the quiz asks",
     "why": "in the why dialog",
     "text": "in a text dialog",
     "help": "in the help",
@@ -36,7 +37,7 @@ _SIMULTANEOUS = (
     ("screen", "app", "circuit"),
     ("screen", "app", "entries"),
     ("screen", "app", "cost"),
-    *((place,) for place in ("prompt", "why", "text", "help", "feed", "demo", "picker")),
+    *((place,) for place in ("prompt", "quiz", "why", "text", "help", "feed", "demo", "picker")),
 )
 # Groups in which characters are typed, so that a character cannot be a key.
 _TYPING = ("prompt", "feed", "picker")
@@ -169,6 +170,10 @@ _APP_BINDINGS = (
     Bound("prompt-uncomplete", ("shift+tab",), "complete(-1)", "previous completion", "prompt"),
     Bound("prompt-earlier", ("up",), "recall(-1)", "earlier line", "prompt"),
     Bound("prompt-later", ("down",), "recall(1)", "later line", "prompt"),
+    Bound("quiz-enter", ("enter",), "enter", "enter the answer, or skip", "quiz"),
+    Bound("quiz-hint", ("h",), "hint", "a hint", "quiz"),
+    Bound("quiz-leave", ("escape",), "leave", "leave the question open", "quiz"),
+    Bound("quiz-erase", ("backspace",), "erase", "delete a character", "quiz"),
     Bound("why-up", ("up", "k"), "term(-1)", "term above", "why"),
     Bound("why-down", ("down", "j"), "term(1)", "term below", "why"),
     Bound("why-page-up", ("pageup",), "term(-10)", "ten terms up", "why"),

@@ -39,6 +39,20 @@ MODELS = {
     "sklearn-diabetes.onnx": "scikit-learn's MLPRegressor on the diabetes table, after a scaler.",
 }
 
+# The graphs of the quiz's course, from simple to hard.
+COURSE = (
+    "circuit-a",
+    "wx",
+    "circuit-b",
+    "diamond",
+    "square",
+    "sigmoid-neuron",
+    "linear-regression",
+    "xor",
+    "softmax",
+    "dead-relu",
+)
+
 # The shipped demos, in the order in which to watch them.
 DEMOS = (
     "five-to-two",

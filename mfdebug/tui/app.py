@@ -20,6 +20,7 @@ from textual.widgets import Input
 from mfdebug.config.bindings import Keys
 from mfdebug.config.settings import DEFAULTS, Settings
 from mfdebug.config.terminal import ANY, Abilities
+from mfdebug.core.session.course import Course
 from mfdebug.core.session.demo import Demo
 from mfdebug.core.session.script import Origin
 from mfdebug.core.session.session import Session
@@ -74,6 +75,7 @@ class DebuggerApp(
         abilities: Abilities = ANY,
         settings: Settings = DEFAULTS,
         demo: Demo | None = None,
+        course: Course | None = None,
     ) -> None:
         """Sessions of a graph with a known `origin` are saved in the `store`.
 
@@ -99,6 +101,7 @@ class DebuggerApp(
         self.graph = graph
         self.origin = origin
         self.demo = demo
+        self.course = course
         self.commands = commands
         self.opener = Opener(
             self,
@@ -141,6 +144,8 @@ class DebuggerApp(
         """Show the given session, graph or demo, or the list of what can be opened."""
         if self.session is not None:
             self.opener.debug(self.session, self.autosaver)
+        elif self.course is not None:
+            self.opener.study(self.course)
         elif self.graph is None:
             self.opener.pick()
         else:
@@ -253,6 +258,18 @@ def run(
         abilities=abilities,
         settings=settings,
         demo=demo,
+    )
+    return _run_app(app)
+
+
+def run_course(course: Course, *, settings: Settings, abilities: Abilities) -> int:
+    """Run the app on the course of the quiz and return the exit status."""
+    app = DebuggerApp(
+        None,
+        history_memory=settings.history_bytes,
+        abilities=abilities,
+        settings=settings,
+        course=course,
     )
     return _run_app(app)
 

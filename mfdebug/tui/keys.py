@@ -95,9 +95,22 @@ CIRCUIT_HINTS = [
     ("prompt", "command"),
     ("help", "help"),
 ]
+QUIZ_HINTS = [
+    ("quiz-hint", "hint"),
+    ("quiz-enter", "answer, or skip"),
+    ("quiz-leave", "close"),
+    ("quit", "quit"),
+    ("help", "help"),
+]
 # What a phase has instead of the key that sets a stop.
 OF_PHASE = {"backward": ("check", "check"), "update": ("last", "last set")}
-PANEL_HINTS = {"node": NODE_HINTS, "cost": COST_HINTS, "plot": PLOT_HINTS, "circuit": CIRCUIT_HINTS}
+PANEL_HINTS = {
+    "quiz": QUIZ_HINTS,
+    "node": NODE_HINTS,
+    "cost": COST_HINTS,
+    "plot": PLOT_HINTS,
+    "circuit": CIRCUIT_HINTS,
+}
 
 
 def bindings_at(group: str) -> list[BindingType]:

@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from mfdebug.core.commands.interpreter import check_known, open_session
+from mfdebug.core.session.course import Course
 from mfdebug.core.session.demo import Demo, Playback, read_demo
 from mfdebug.core.session.script import Origin
 from mfdebug.core.session.session import Session
@@ -142,6 +143,26 @@ class Opener:
             session.left_before = autosaver.before
         self._attach(autosaver, session)
         self.debug(session, autosaver)
+
+    def study(self, course: Course) -> None:
+        """Ask about the present graph of the course."""
+        graph = course.current
+        assert graph is not None, "a course that is done is not shown"
+        opened = open_graph(graph)
+        debugger = ComputedDebugger(opened.graph, history_memory=self._history_memory)
+        session = open_session(debugger, origin=opened.origin)
+        session.open_other = others_of(opened.origin)
+        while self._debugging:
+            self._app.pop_screen()
+        self._attach(None, session)
+        # Imported when it is opened, like the screens of `on_demand`.
+        from mfdebug.tui.screens.course import CourseScreen
+
+        screen = CourseScreen(
+            session, course, graph, lambda: self.study(course), self._presentation
+        )
+        self._app.hold_first_frame()
+        self._app.push_screen(screen)
 
     def debug(self, session: Session, autosaver: AutoSaver | None) -> None:
         """Show a session."""

@@ -9,6 +9,7 @@ from textual.screen import Screen
 from mfdebug.config.bindings import Keys
 from mfdebug.core.commands.help_topics import TOPICS
 from mfdebug.core.commands.interpreter import command_of
+from mfdebug.core.commands.quiz import ON
 from mfdebug.core.explain.why import Cause
 from mfdebug.core.format.table import Part, Table
 from mfdebug.core.session.reply import Reply
@@ -45,8 +46,11 @@ def view_of(line: str, reply: Reply, debugger: Debugger, keys: Keys) -> View:
         return View()
     if isinstance(reply.subject, Cause):
         return View(why_screen(debugger, reply.subject))
+    if command.name == "quiz" and reply.data["quiz"] == "on":
+        # The question is asked in a panel that hides the answer.
+        return View(message=f"{ON}; {keys.name('step')} asks")
     lines = reply.text.split("\n")
-    is_text = command.shows == "text" or (command.name == "print" and len(lines) > 1)
+    is_text = command.shows == "text" or (command.name in ("print", "quiz") and len(lines) > 1)
     if is_text or (reply.parts and isinstance(reply.parts[0], Table) and len(lines) > 1):
         parts: list[Part] = [*(reply.parts or lines)]
         if command.name == "help":

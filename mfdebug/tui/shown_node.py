@@ -48,6 +48,11 @@ class ShownNode:
         self._panel.node = node
         return self._order.select(node)
 
+    def show(self, node: int) -> None:
+        """Go to a node, and leave folded what is folded."""
+        self._panel.node = node
+        self._order.select(node, unfold=False)
+
     def go_to_next(self, found: list[int]) -> None:
         """Go to the first of several nodes that is after the present one, or else the first."""
         now = self.selection.shown

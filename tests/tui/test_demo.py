@@ -126,7 +126,7 @@ pause
 
 @pytest.mark.parametrize(
     ("typed", "reply"),
-    [("50", "right:"), ("30", "wrong, it is 50:"), ("", "right:"), (None, "right:")],
+    [("50", "right:"), ("30", "not so: it is 50."), ("", "right:"), (None, "right:")],
 )
 async def test_a_question_is_answered_by_the_user_or_by_the_script(
     tmp_path: Path, typed: str | None, reply: str

@@ -31,6 +31,7 @@ from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.prompt import Prompt
+from mfdebug.tui.widgets.quiz_panel import QuizPanel
 from tests.support.app_driver import LENGTH, Driver, choices, opened, whole
 
 KEYS = {
@@ -66,6 +67,7 @@ PLACED = {
     "entries": NodePanel,
     "cost": CostPlot,
     "prompt": Prompt,
+    "quiz": QuizPanel,
     "why": WhyScreen,
     "text": TextScreen,
     "help": HelpScreen,

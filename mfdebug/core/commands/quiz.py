@@ -2,70 +2,142 @@
 
 from __future__ import annotations
 
-import re
-
 from mfdebug.core.breakpoints.stop import Hit
 from mfdebug.core.commands.command import Argument, Command
 from mfdebug.core.commands.move import moved
-from mfdebug.core.quiz.quiz import Quiz
+from mfdebug.core.format.table import text_lines
+from mfdebug.core.quiz.question import Question
+from mfdebug.core.quiz.quiz import Quiz, Verdict
+from mfdebug.core.quiz.score import read_score
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
 
+ON = "the quiz is on: it asks before each step"
+
 
 def _quiz(session: Session, text: str) -> Reply:
-    score = re.fullmatch(r"on (\d{1,9}) of (\d{1,9})", text)
-    if text not in ("", "on", "off") and not score:
-        raise DebuggerError(f"{text!r} is neither on nor off", hint="usage: quiz [on|off]")
-    if text == "off":
-        quiz, session.quiz = session.quiz, None
-        score_text = f"; {quiz.score}" if quiz is not None else ""
-        return Reply(f"no more questions{score_text}", {"quiz": "off"})
+    word, _, rest = text.partition(" ")
+    score = read_score(rest) if word == "on" else None
+    if word not in ("", "on", "off", "score") or (rest and score is None):
+        raise DebuggerError(
+            f"{text[:40]!r} is neither on, off nor score", hint="usage: quiz [on|off|score]"
+        )
+    if word in ("off", "score"):
+        quiz = session.quiz
+        if word == "off":
+            session.quiz = None
+        elif quiz is None:
+            raise DebuggerError("the quiz is off", hint="quiz asks before each step")
+        return _summary(quiz, "no more questions" if word == "off" else "so far")
     session.quiz = session.quiz or Quiz()
-    if score:
+    if rest and score is not None:
         # A saved session writes the score.
-        session.quiz.right, session.quiz.asked = int(score[1]), int(score[2])
-    return Reply(asked(session) or "the quiz is on: it asks before each step")
+        session.quiz.score = score
+    question = open_question(session)
+    return Reply(asked(session) or ON, {"quiz": "on", "question": _data(question)})
+
+
+def _summary(quiz: Quiz | None, words: str) -> Reply:
+    """Return the score, and if anything was asked a row for each kind of question."""
+    if quiz is None or not (quiz.score.answers or quiz.score.asked):
+        return Reply(words if quiz is None else f"{words}; nothing was asked", {"quiz": words})
+    first = f"{words}; {quiz.score.text}"
+    parts = (first, *quiz.score.summary)
+    data = {"quiz": words, "score": quiz.score.data}
+    return Reply("\n".join(text_lines(parts)), data, parts=parts)
+
+
+def open_question(session: Session) -> Question | None:
+    """Return the question about the next moment, or None if the quiz is off or asks nothing."""
+    return None if session.quiz is None else session.quiz.ask(session.debugger)
 
 
 def asked(session: Session) -> str:
-    """Return the question about the next moment, or an empty text."""
-    question = None if session.quiz is None else session.quiz.ask(session.debugger)
+    """Return the question about the next moment as one line, or an empty text."""
+    question = open_question(session)
     return question.text if question is not None else ""
 
 
-def _answer(session: Session, text: str) -> Reply:
+def _data(question: Question | None) -> dict[str, object] | None:
+    """Return a question for programs."""
+    if question is None:
+        return None
+    return {
+        "kind": question.kind, "given": list(question.given), "ask": question.ask,
+        "choices": list(question.choices), "form": question.form,
+    }  # fmt: skip
+
+
+def _on(session: Session) -> Quiz:
     if session.quiz is None:
         raise DebuggerError("there is no question to answer", hint="quiz asks one")
-    hits: list[Hit] = []
-    verdict = session.quiz.answer(
-        session.debugger, text, lambda: hits.extend(session.stops.run(session.debugger.moment + 1))
-    )
+    return session.quiz
+
+
+def _answer(session: Session, text: str) -> Reply:
+    quiz, hits = _on(session), list[Hit]()
+    verdict = quiz.answer(session.debugger, text, lambda: hits.extend(_advance(session)))
+    return _judged(session, quiz, verdict, hits)
+
+
+def _skip(session: Session, _text: str) -> Reply:
+    quiz, hits = _on(session), list[Hit]()
+    verdict = quiz.skip(session.debugger, lambda: hits.extend(_advance(session)))
+    return _judged(session, quiz, verdict, hits)
+
+
+def _advance(session: Session) -> tuple[Hit, ...]:
+    return tuple(session.stops.run(session.debugger.moment + 1))
+
+
+def _judged(session: Session, quiz: Quiz, verdict: Verdict, hits: list[Hit]) -> Reply:
     after = moved(session, tuple(hits))
-    judged = f"{verdict.text}  {session.quiz.score}"
+    judged = f"{verdict.text}  {quiz.score.text}"
     data = {**after.data, "right": verdict.right, "told": verdict.text}
     return Reply(f"{judged}\n{after.text}", data, ref=verdict.ref)
+
+
+def _hint(session: Session, _text: str) -> Reply:
+    words = _on(session).hint(session.debugger)
+    return Reply(f"hint: {words}", {"hint": words})
 
 
 PREDICTING = [
     Command(
         "quiz",
-        "quiz [on|off]",
+        "quiz [on|off|score]",
         "ask about each moment before it is shown",
         _quiz,
-        details="`answer TEXT` answers; `step` skips the question. The score is kept.",
+        details="`answer TEXT` answers, `hint` helps, `skip` shows the answer; `step` passes. The "
+        "score is kept: `quiz score` shows it by kind of question, as `quiz off` does at the end.",
         shows="line",
         argument=Argument.TEXT,
-        choices=("on", "off"),
+        choices=("on", "off", "score"),
     ),
     Command(
         "answer",
         "answer TEXT",
         "answer the question and show the working",
         _answer,
-        details="A number (1 % off counts as right), + or -, up or down, or a node's name.",
+        details="A number (2 % off counts as right), + or - or 0, or the letter of a choice. A "
+        "wrong answer is diagnosed, and such a question comes again.",
         shows="line",
         argument=Argument.TEXT,
         required=True,
+    ),
+    Command(
+        "hint",
+        "hint",
+        "a hint for the question: the rule, without numbers",
+        _hint,
+        shows="line",
+    ),
+    Command(
+        "skip",
+        "skip",
+        "skip the question and show the answer",
+        _skip,
+        shows="line",
     ),
 ]

@@ -1,1 +1,4 @@
-"""Questions about the next moment, asked before it is shown."""
+"""The quiz: it asks before it shows, says what went wrong in an answer, and asks that again.
+
+`kinds` has the kinds of question, `choice` selects one for the next moment, `answers` judges.
+"""

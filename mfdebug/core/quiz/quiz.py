@@ -1,38 +1,25 @@
-"""The quiz: asks the user to predict a number of the next moment before it is shown.
+"""The quiz: asks the user to predict what the next moment computes, before it is shown.
 
 Users who predict a result before they see it learn more than users who only watch.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 from msgspec import Struct
 
-from mfdebug.core.explain.report import NodeReport, Outgoing, report
 from mfdebug.core.format.hints import GO_ON
-from mfdebug.core.format.numbers import scalar
-from mfdebug.core.quiz.questions import Question, question_about, sent_to
-from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Edit, index_text
+from mfdebug.core.quiz.answers import Judged, judged, right_words
+from mfdebug.core.quiz.choice import asked_again, chosen, questions_about
+from mfdebug.core.quiz.question import Question
+from mfdebug.core.quiz.score import Answered, Outcome, Score
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Edit
 from mfdebug.core.timeline.entry_ref import EntryRef
-
-# Relative error accepted as right: users need not multiply to six digits.
-NEAR = 0.01
-# Rounding residue of a sum that cancels, relative to its largest term: 0 is right then too.
-RESIDUE = 1e-12
-
-SIGNS = {
-    "+": "+", "positive": "+", "plus": "+", "-": "-", "−": "-", "negative": "-", "minus": "-",
-    "0": "0", "zero": "0",
-}  # fmt: skip
-DIRECTIONS = {"up": "+", "+": "+", "down": "-", "-": "-", "−": "-", "same": "0", "0": "0"}
-SIGN_WORDS = {"+": "positive", "-": "negative", "0": "0"}
-DIRECTION_WORDS = {"+": "goes up", "-": "goes down", "0": "stays the same"}
 
 
 class Verdict(Struct, frozen=True):
-    """Whether an answer was right; the text has the right answer and the working of `ref`."""
+    """Whether an answer was right; the text says why, `ref` is the entry that was asked about."""
 
     right: bool
     text: str
@@ -40,134 +27,107 @@ class Verdict(Struct, frozen=True):
 
 
 class Quiz:
-    """Asks about the next moment and keeps the score: `right` of `asked`, `streak` in a row."""
+    """Asks about the next moment and keeps the score.
 
-    def __init__(self) -> None:
-        self.asked = 0
-        self.right = 0
-        self.streak = 0
-        self._known: tuple[Debugger, int, tuple[Edit, ...]] | None = None
+    `owed` are the concepts of wrong answers, to be asked again first. `last` is the last moment
+    that is asked about, None without an end. `seed` varies which entries are asked about.
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self.score = Score()
+        self.seed = seed
+        self.owed: tuple[str, ...] = ()
+        # The concepts that are asked again, by the moment at which that was said.
+        self.promised: dict[int, str] = {}
+        self.last: int | None = None
+        self.hinted = False
+        self._known: tuple[Debugger, int, tuple[Edit, ...], int] | None = None
         self._question: Question | None = None
-
-    @property
-    def score(self) -> str:
-        """The score as text."""
-        row = f", {self.streak} in a row" if self.streak > 1 else ""
-        return f"{self.right} of {self.asked} right{row}"
 
     def ask(self, debugger: Debugger) -> Question | None:
         """Return the question about the next moment, or None; always the same for a moment.
 
         The debugger visits that moment and returns.
         """
+        builds = debugger.timeline.builds
         known, moment = self._known, debugger.moment
-        if known and (known[0] is debugger and known[1] == moment and known[2] is debugger.edits):
+        same = known is not None and known[0] is debugger and known[1:2] == (moment,)
+        if same and known is not None and known[2] is debugger.edits and known[3] == builds:
             return self._question
-        self._question = question_about(debugger)
-        self._known = debugger, moment, debugger.edits
+        coming = debugger.cursor.coming()
+        over = coming is not None and self.last is not None and coming.number > self.last
+        found = [] if coming is None or over else questions_about(debugger, coming, self.seed)
+        promised = "" if coming is None else self.promised.get(coming.number, "")
+        self._question = chosen(found, self.score, self.owed, promised)
+        self._known = debugger, moment, debugger.edits, builds
+        self.hinted = False
         return self._question
 
-    def is_right(self, debugger: Debugger, text: str) -> bool:
-        """Whether an answer is right, without counting it.
-
-        Raises `DebuggerError` if nothing is asked or the text is not an answer.
-        """
+    def asked(self, debugger: Debugger) -> Question:
+        """Return the question about the next moment; raise `DebuggerError` if there is none."""
         question = self.ask(debugger)
         if question is None:
             raise DebuggerError("nothing is asked about the next moment", hint=GO_ON)
-        return _is_right(question, text.strip())
+        return question
+
+    def check(self, debugger: Debugger, text: str) -> None:
+        """Raise `DebuggerError` if nothing is asked or a text is not an answer."""
+        judged(self.asked(debugger), text)
+
+    def hint(self, debugger: Debugger) -> str:
+        """Return the hint of the question, and note that it was given."""
+        question = self.asked(debugger)
+        self.hinted = True
+        return question.hint.rstrip(".") + "."
 
     def answer(
         self, debugger: Debugger, text: str, advance: Callable[[], object] | None = None
     ) -> Verdict:
-        """Check an answer, then execute the moment, with `advance` or a plain step.
+        """Judge an answer, then execute the moment, with `advance` or a plain step.
 
         Raises `DebuggerError`, without a step, if nothing is asked or the text is not an answer.
         """
-        right = self.is_right(debugger, text)
-        question = self.ask(debugger)
-        assert question is not None
+        question = self.asked(debugger)
+        found = judged(question, text)
+        again = None
+        if not found.right:
+            taken = self.promised
+            again = asked_again(debugger, question, self.last, self.seed, taken)
+        self._note(question, "right" if found.right else "wrong", found)
         (advance or debugger.cursor.step)()
-        self.asked += 1
-        self.right += right
-        self.streak = self.streak + 1 if right else 0
-        node = debugger.where.node
-        assert node is not None
-        working = _working(report(debugger, node, question.index), question)
-        words = f"{'right' if right else _correction(question)}: {working}"
-        return Verdict(right, words, EntryRef(node, "value", question.index))
+        ref = EntryRef(question.node, "value", question.index)
+        if found.right:
+            return Verdict(True, f"right: {question.working}", ref)
+        wrong = f"it is {right_words(question)}"
+        if found.mistake is not None:
+            wrong = found.mistake.words
+        explained = ": ".join(filter(None, (question.rule, question.working)))
+        told = f"not so: {wrong}. {explained}."
+        if again is not None:
+            moment, place = again
+            self.promised = {**self.promised, moment: question.concept}
+            told += f" {_again_words(question)} comes again at {place}."
+        return Verdict(False, told, ref)
+
+    def skip(self, debugger: Debugger, advance: Callable[[], object] | None = None) -> Verdict:
+        """Skip the question: execute the moment, and return the answer.
+
+        Raises `DebuggerError` if nothing is asked.
+        """
+        question = self.asked(debugger)
+        self._note(question, "skipped", None)
+        (advance or debugger.cursor.step)()
+        ref = EntryRef(question.node, "value", question.index)
+        return Verdict(False, f"skipped: {question.working}", ref)
+
+    def _note(self, question: Question, outcome: Outcome, found: Judged | None) -> None:
+        confusion = None if found is None else found.confusion
+        answer = Answered(question.kind, outcome, self.hinted, confusion, question.concept)
+        self.score = self.score.add(answer)
+        others = tuple(concept for concept in self.owed if concept != question.concept)
+        self.owed = (*others, question.concept) if outcome == "wrong" else others
 
 
-def _is_right(question: Question, text: str) -> bool:
-    if question.kind == "value":
-        given = _number(text)
-        if given is None:
-            raise _invalid_answer(question, text)
-        if scalar(given) == question.answer:
-            return True
-        near = NEAR * abs(question.number)
-        return abs(given - question.number) <= near or (
-            given == 0 and abs(question.number) <= RESIDUE * question.scale
-        )
-    if question.kind == "input":
-        if text not in question.choices:
-            raise _invalid_answer(question, text)
-        return text == question.answer
-    sign = (DIRECTIONS if question.about == "update" else SIGNS).get(text.casefold())
-    if sign is None:
-        raise _invalid_answer(question, text)
-    return sign == question.answer
-
-
-def _number(text: str) -> float | None:
-    """Parse a number as 0.5, -2e-3 or 1/3; return None if it is not one."""
-    numerator, slash, denominator = text.replace("−", "-").partition("/")
-    try:
-        number = float(numerator) / float(denominator) if slash else float(numerator)
-    except (ValueError, ZeroDivisionError):
-        return None
-    return number if math.isfinite(number) else None
-
-
-def _invalid_answer(question: Question, text: str) -> DebuggerError:
-    given = f"{text[:40]!r} is not a valid answer" if text else "an answer is expected"
-    return DebuggerError(f"{given}: {question.text}", hint=question.form)
-
-
-def _correction(question: Question) -> str:
-    if question.about == "update":
-        return f"wrong, it {DIRECTION_WORDS[question.answer]}"
-    answer = question.answer
-    return f"wrong, it is {SIGN_WORDS[answer] if question.kind == 'sign' else answer}"
-
-
-def _working(node_report: NodeReport, question: Question) -> str:
-    """Return the formula of the number asked for, with numbers substituted."""
-    entry = index_text(node_report.index)
-    name = f"{node_report.name}{entry}"
-    if question.about == "update" and node_report.update:
-        made = node_report.update[-1]
-        working = f" = {made.working}" if made.working else ""
-        return f"{name}{working} = {scalar(made.number)}"
-    if question.about == "sum":
-        terms = [scalar(c.number) for c in node_report.incoming if c.number is not None]
-        sums = f" = {' + '.join(map(_bracketed, terms))}" if len(terms) > 1 else ""
-        words = "" if len(node_report.incoming) > 1 else f" = {node_report.incoming[0].words}"
-        return f"{node_report.symbol}{entry}{sums or words} = {scalar(question.number)}"
-    if question.about == "sent":
-        sent = sent_to(node_report, question.source)
-        total = f"; {scalar(question.number)} in all" if len(sent) > 1 else ""
-        return "; ".join(map(_sent_words, sent)) + total
-    if question.about == "winner":
-        return f"{'; '.join(map(_sent_words, node_report.outgoing))} ({node_report.role})"
-    working = node_report.working or node_report.formula or "its value"
-    return f"{name} = {working} = {scalar(question.number)}"
-
-
-def _sent_words(out: Outgoing) -> str:
-    working = f" = {out.working}" if out.working not in ("", scalar(out.number)) else ""
-    return f"to {out.source}{out.entry}{out.input}: {out.words}{working} = {scalar(out.number)}"
-
-
-def _bracketed(number: str) -> str:
-    return number if number[0].isdigit() else f"({number})"
+def _again_words(question: Question) -> str:
+    gate = question.kind in ("number", "sign") and question.concept.startswith("what ")
+    return "This gate" if gate else "Such a question"

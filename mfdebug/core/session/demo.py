@@ -187,7 +187,7 @@ def _comparable(state: SessionState) -> tuple[object, ...]:
     """Return stops, watches and quiz in a form that can be compared."""
     stops = [(s.number, s.line, s.enabled, s.temporary, s.ignored) for s in state.stops[1]]
     watches = [watch.expression.text for watch in state.watches[1]]
-    quiz = None if state.quiz is None else (state.quiz.right, state.quiz.asked)
+    quiz = None if state.quiz is None else state.quiz.score
     return stops, watches, quiz
 
 

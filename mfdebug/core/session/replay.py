@@ -107,7 +107,7 @@ def _stops(session: Session) -> Iterator[str]:
 def _rest(session: Session) -> Iterator[str]:
     yield from session.watches.lines()
     if (quiz := session.quiz) is not None:
-        yield f"quiz on {quiz.right} of {quiz.asked}" if quiz.asked else "quiz on"
+        yield f"quiz on {quiz.score.written}".rstrip()
     debugger = session.debugger
     if debugger.timeline.shows_order:
         yield "order on"

@@ -46,6 +46,9 @@ class State:
     This is all that a computed line has. Of a recorded line, parts may not be known.
     """
 
+    # What an open question hides from the screen: "value", "gradient" or "shape" of nodes.
+    concealed: frozenset[tuple[int, str]] = frozenset()
+
     def __init__(self, cursor: Cursor) -> None:
         self.cursor = cursor
         self.graph, self.plan, self.timeline = cursor.graph, cursor.plan, cursor.timeline

@@ -15,7 +15,6 @@ from textual.events import Key, Resize
 from textual.widgets import Input as TextInput
 
 from mfdebug.core.commands.interpreter import command_of
-from mfdebug.core.commands.quiz import asked
 from mfdebug.core.session.reply import Reply, Target
 from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver
@@ -29,7 +28,7 @@ from mfdebug.tui.replies import view_of
 from mfdebug.tui.run_progress import RunProgress
 from mfdebug.tui.runner import Runner
 from mfdebug.tui.screens.on_demand import help_screen, palette
-from mfdebug.tui.screens.prompt_keys import ANSWER, PromptKeys
+from mfdebug.tui.screens.quiz_keys import QuizKeys
 from mfdebug.tui.selection import SET
 from mfdebug.tui.session_saver import SessionSaver
 from mfdebug.tui.themes import ThemedApp
@@ -45,7 +44,7 @@ from miniflow.errors import MiniflowError
 ONE_STEP = "step {n}"
 
 
-class DebugScreen(PromptKeys):
+class DebugScreen(QuizKeys):
     """The debugger's main screen."""
 
     AUTO_FOCUS = "#order"
@@ -124,6 +123,7 @@ class DebugScreen(PromptKeys):
 
     def show_moment(self) -> None:
         """Update every panel to the present moment, in one frame."""
+        self.close_stale_question()
         show_all(self._shown)
         self.show_keys()
 
@@ -194,22 +194,9 @@ class DebugScreen(PromptKeys):
         elif asks:
             self.action_prompt(*selection.prefilled(template))
         elif template == ONE_STEP and self.session.quiz is not None:
-            await self._step_in_quiz(int(count))
+            await self.step_in_quiz(int(count))
         else:
             await self.run_line(selection.line(template, count))
-
-    async def _step_in_quiz(self, count: int) -> None:
-        """Step `count` moments, but stop at the first that the quiz asks about, and ask."""
-        for left in range(count, 0, -1):
-            if question := asked(self.session):
-                why = "  (the quiz asks before each step)" if left > 1 else ""
-                self.message.say(question + why, "ask")
-                self.prompt().open(ANSWER)
-                return
-            before = self.debugger.moment
-            await self.run_line("step")
-            if self.debugger.moment == before or self.message.tone == "stop":
-                return
 
     async def run_line(self, line: str) -> None:
         """Run a command line and show its reply; a long command continues in the background."""

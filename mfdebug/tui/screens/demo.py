@@ -138,7 +138,7 @@ class DemoScreen(DebugScreen):
             if not typed.startswith(ANSWER):
                 break
             try:
-                quiz.is_right(self.debugger, typed.removeprefix(ANSWER))
+                quiz.check(self.debugger, typed.removeprefix(ANSWER))
             except MiniflowError as error:
                 words = str(error)
             else:

@@ -82,10 +82,7 @@ class PromptKeys(PanelKeys):
         if self.finder.repeats(line):
             self.action_find_next(1)
             return
-        # Without an answer to the quiz, Enter just steps.
-        await self.run_line("step" if line == ANSWER.strip() else line)
-        if line.startswith(ANSWER) and self.message.tone == "error":
-            self.prompt().open(ANSWER)
+        await self.run_line(line)
 
     def on_prompt_left(self) -> None:
         """Close the prompt without a line."""

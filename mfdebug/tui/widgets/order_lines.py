@@ -18,7 +18,7 @@ from mfdebug.core.timeline.entry_ref import input_note
 from mfdebug.tui.terminal.text_fitting import fit, fit_end
 from mfdebug.tui.widgets.name_texts import NameTexts
 from mfdebug.tui.widgets.order_columns import MARGIN, Columns, Wanted, fit_columns
-from mfdebug.tui.widgets.order_numbers import OrderNumbers
+from mfdebug.tui.widgets.order_numbers import ASKED, OrderNumbers
 from mfdebug.tui.widgets.order_rows import OrderRows, Row
 from mfdebug.tui.widgets.ordering_numbers import OrderingNumbers
 from miniflow.node import Input
@@ -95,6 +95,8 @@ class OrderLines:
         return kind_of(self._debugger.graph.nodes[node])
 
     def _shape(self, node: int) -> str:
+        if (node, "shape") in self._debugger.state.concealed:
+            return ASKED
         return shape_text(self._debugger.plan.shapes[node])
 
     def segments(self, row: Row) -> list[Segment]:
@@ -219,7 +221,9 @@ class OrderLines:
         else:
             other, input_index = graph.consumers[row.node][row.edge - len(sources)]
             word, note = "outbound", self._input_note(other, input_index)
-            if (contribution := debugger.state.contribution(other, input_index)) is not None:
+            if (row.node, "gradient") in debugger.state.concealed:
+                note += f" {ASKED}"
+            elif (contribution := debugger.state.contribution(other, input_index)) is not None:
                 sent = contribution.sent
                 if sent is None:
                     note += " ∙ nothing back yet"

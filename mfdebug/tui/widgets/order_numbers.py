@@ -27,6 +27,8 @@ MARKS = {Freshness.PARTIAL: "◐", Freshness.CURRENT: " ", Freshness.STALE: "~"}
 # A partial gradient to which every consumer has sent.
 COMPLETE_MARK = "⊕"
 LARGE = "✓"
+# What an open question asks for.
+ASKED = "?"
 WRONG = "!"
 # A larger tensor gets no histogram in its row, which would delay the frame.
 MOST_COUNTED = 100_000
@@ -63,6 +65,8 @@ class OrderNumbers:
 
     def _value(self, node: int, columns: Columns) -> list[Segment]:
         debugger = self._debugger
+        if (node, "value") in debugger.state.concealed:
+            return self._number(ASKED, None, "order--new", columns, columns.value_bar)
         freshness = debugger.state.value_freshness(node)
         if freshness.absent:
             return self._number(ABSENT[freshness], None, "order--dim", columns, columns.value_bar)
@@ -86,6 +90,8 @@ class OrderNumbers:
         debugger = self._debugger
         freshness = debugger.state.gradient_freshness(node)
         bar = columns.gradient_bar
+        if (node, "gradient") in debugger.state.concealed:
+            return self._number(ASKED, None, "order--new", columns, bar)
         if freshness.absent:
             return self._number(ABSENT[freshness], None, "order--dim", columns, bar)
         mark = MARKS[freshness]
@@ -162,7 +168,7 @@ class OrderNumbers:
         debugger, width = self._debugger, columns.summary
         freshness = debugger.state.value_freshness(node)
         text = ""
-        if not freshness.absent:
+        if not freshness.absent and (node, "value") not in debugger.state.concealed:
             value = debugger.state.value(node)
             entries = self._sizes.value(node).entries
             if column_entries(entries, columns.number + columns.value_bar):

@@ -24,6 +24,7 @@ from mfdebug.tui.widgets.output_list import OutputList
 from mfdebug.tui.widgets.panel import Panel, show_all
 from mfdebug.tui.widgets.panel_title import PanelTitle
 from mfdebug.tui.widgets.plot_panel import PlotPanel
+from mfdebug.tui.widgets.quiz_panel import QuizPanel
 from mfdebug.tui.widgets.side_list import SideList
 from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
@@ -46,6 +47,7 @@ class Panels(Horizontal):
         self.watches = WatchList(session.watches, id="watches")
         self.stops = StopList(session.stops, id="stops")
         self.node = NodePanel(debugger, id="node")
+        self.quiz = QuizPanel(id="quiz")
         self.circuit = CircuitView(debugger, lambda: self.node.node, id="circuit")
         self.cost = CostPlot(debugger, id="cost")
         self.plot = PlotPanel(session, id="plot")
@@ -86,6 +88,7 @@ class Panels(Horizontal):
             with Vertical(id="right"):
                 yield PanelTitle("node")
                 yield self.node
+                yield self.quiz
                 yield self.cost
                 yield self.plot
                 yield self.output

@@ -1,9 +1,8 @@
-"""Predicting: what is asked can be answered, is judged rightly, and asking moves nothing."""
+"""The quiz: what is asked can be answered, is judged rightly, and asking moves nothing."""
 
 from __future__ import annotations
 
 import math
-import re
 from pathlib import Path
 
 import numpy as np
@@ -12,68 +11,24 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdebug.core.commands.interpreter import open_session
-from mfdebug.core.quiz.quiz import Question, Quiz
+from mfdebug.core.quiz.choice import questions_about
+from mfdebug.core.quiz.question import Question
+from mfdebug.core.quiz.quiz import Quiz
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.opening.shipped import shipped
 from miniflow.files import load
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
-from miniflow.ops import MSE, Add, Dropout, Exp, Linear, Max, Mul, Op, ReLU, Sigmoid, Sub, Sum
+from miniflow.ops import Add, Exp, Max, Mul, Op, ReLU, Sub, Sum
 from miniflow.training.optimizers import SGD, Momentum
 from tests.support.debuggers import network, state
+from tests.support.quiz_truth import truth, typed, wrong_answer
 from tests.support.sizes import examples
 
 PATHS = {graph.path.stem: graph.path for graph in shipped()}
-SIGNS = {1.0: "+", -1.0: "-", 0.0: "0"}
-ENTRY = r"(\S+?)(?:\[([\d,]+)\])?"
-
-
-def entry(text: str | None) -> tuple[int, ...]:
-    return tuple(map(int, text.split(","))) if text else ()
-
-
-def truth(question: Question, stepped: Debugger, before: Debugger) -> float | str:
-    """What is right, read from the plan at the moment itself, by the words of the question."""
-    graph, plan, text = stepped.graph, stepped.plan, question.text
-    if found := re.match(rf"does {ENTRY} go up", text):
-        node, index = graph.index_of(found[1]), entry(found[2])
-        return float(plan.value(node)[index]) - float(before.plan.value(node)[index])
-    if found := re.match(rf"which input of {ENTRY} gets the gradient", text):
-        node, index = graph.index_of(found[1]), entry(found[2])
-        sent = [float(plan.contribution(node, s)[index]) for s in range(len(graph.inbound[node]))]
-        (input_index,) = np.flatnonzero(sent)
-        return graph.nodes[graph.inbound[node][input_index]].label
-    if found := re.search(rf"that (\S+) sends to {ENTRY}( in all)?\?", text):
-        node, source, index = graph.index_of(found[1]), graph.index_of(found[2]), entry(found[3])
-        input_indices = [s for s, inbound in enumerate(graph.inbound[node]) if inbound == source]
-        assert bool(found[4]) == (len(input_indices) > 1)
-        return math.fsum(
-            float(plan.contribution(node, input_index)[index]) for input_index in input_indices
-        )
-    start = "(?:what is |positive, negative or 0: )"
-    if found := re.match(rf"{start}∂\w+/∂{ENTRY}, ", text):
-        return float(plan.gradient(graph.index_of(found[1]))[entry(found[2])])
-    found = re.match(rf"{start}{ENTRY}(?: = |\?)", text)
-    assert found, text
-    return float(plan.value(graph.index_of(found[1]))[entry(found[2])])
-
-
-def answers(question: Question, right: float | str) -> tuple[str, str]:
-    """Return a right answer and a wrong one."""
-    if question.kind == "input":
-        assert isinstance(right, str)
-        return right, next(one for one in question.choices if one != right)
-    assert isinstance(right, float)
-    if question.kind == "value":
-        return f"{right:.4g}", f"{right * 1.03 + (not right)!r}"
-    assert math.isfinite(right)
-    sign = SIGNS[float(np.sign(right))]
-    wrong = "-" if sign != "-" else "+"
-    if "go up or down" in question.text:
-        words = {"+": "up", "-": "down", "0": "same"}
-        return words[sign], words[wrong]
-    return sign, wrong
+# Questions of a large graph are alike.
+MOST_MOMENTS = 120
 
 
 def ask_all(moments: int, debugger: Debugger, twin: Debugger, behind: Debugger) -> Quiz:
@@ -83,51 +38,71 @@ def ask_all(moments: int, debugger: Debugger, twin: Debugger, behind: Debugger) 
         before, costs = state(debugger), debugger.cursor.costs[:]
         question = quiz.ask(debugger)
         assert quiz.ask(debugger) is question
-        assert Quiz().ask(debugger) == question
         assert state(debugger) == before
         assert debugger.cursor.costs == costs
         twin.move(moment + 1)
         if question is None:
             debugger.cursor.step()
-            behind.move(moment + 1)
         else:
             assert question.moment == moment + 1
-            right, wrong = answers(question, truth(question, twin, behind))
-            told = wrong_quiz.answer(behind, wrong)
-            assert not told.right, (question, wrong)
-            assert told.text.startswith("wrong, it ")
-            verdict = quiz.answer(debugger, right)
+            right = truth(question, twin, debugger)
+            checked = wrong_quiz.ask(behind)
+            if checked is not None:
+                told = wrong_quiz.answer(
+                    behind, wrong_answer(checked, truth(checked, twin, behind))
+                )
+                assert not told.right, (checked, told)
+                assert told.text.startswith("not so: ")
+            verdict = quiz.answer(debugger, typed(question, right))
             assert verdict.right, (question, right, verdict)
             assert verdict.text.startswith("right: ")
+        behind.move(moment + 1)
         assert state(debugger) == state(behind) == state(twin)
         assert debugger.cursor.costs == twin.cursor.costs
-    assert wrong_quiz.right == wrong_quiz.streak == 0
-    assert quiz.asked == quiz.right == quiz.streak == wrong_quiz.asked
+    assert wrong_quiz.score.right == wrong_quiz.score.streak == 0
+    assert quiz.score.asked == quiz.score.right == quiz.score.streak
     return quiz
-
-
-# Inputs that have no gradient, because they are class numbers or row numbers.
-CLASS_NUMBERS = {"digits": 1, "softmax": 1, "lenet": 1, "lstm": 1, "transformer": 2}
 
 
 @pytest.mark.parametrize("path", PATHS.values(), ids=lambda path: path.stem)
 def test_every_question_about_a_shipped_graph_can_be_answered(path: Path) -> None:
     debuggers = [ComputedDebugger(load(path)) for _ in range(3)]
     moments = debuggers[0].timeline.clamp(2 * debuggers[0].timeline.length)
-    quiz = ask_all(moments, *debuggers)
-    # Only feed has nothing to ask, a parameter that momentum carries against its gradient, and
-    # class numbers, which have no gradient.
-    steps = debuggers[0].sgd_step + 1
-    carried = path.stem == "valley-momentum"
-    classes = steps * CLASS_NUMBERS.get(path.stem, 0)
-    assert quiz.asked == moments - steps - carried - classes
+    quiz = ask_all(min(moments, MOST_MOMENTS), *debuggers)
+    # It is one Linear of vectors, whose inputs are not trained.
+    assert quiz.score.asked or path.stem == "lesson-neuron"
 
 
 @pytest.mark.parametrize("optimizer", [SGD(0.1), Momentum(0.05)], ids=repr)
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 def test_so_can_those_about_a_network_with_dropout(optimizer: SGD, dtype: str) -> None:
     debuggers = [ComputedDebugger(network(optimizer, dtype=dtype)) for _ in range(3)]
-    assert ask_all(3 * debuggers[0].timeline.length, *debuggers).asked
+    assert ask_all(3 * debuggers[0].timeline.length, *debuggers).score.asked
+
+
+@pytest.mark.parametrize("name", sorted(PATHS))
+def test_all_questions_that_can_be_asked_are_sound(name: str) -> None:
+    """Also those that are not chosen: mistakes give other answers, and two equal ones are one."""
+    debugger = ComputedDebugger(load(PATHS[name]))
+    for number in range(1, min(debugger.timeline.length, MOST_MOMENTS) + 1):
+        debugger.move(number - 1)
+        for question in questions_about(debugger, debugger.timeline.name(number)):
+            wrong = [mistake.answer for mistake in question.mistakes]
+            assert question.answer not in wrong
+            assert len(set(wrong)) == len(wrong)
+            assert all(mistake.words for mistake in question.mistakes)
+            assert question.given
+            assert question.ask.endswith("?")
+            assert question.working
+            assert question.hides or question.kind == "order"
+            if question.choices:
+                assert len(set(question.choices)) == len(question.choices) >= 3
+                assert question.answer in question.choices
+                assert {*wrong} == {*question.choices} - {question.answer}
+            elif question.number is not None:
+                assert not any(
+                    abs(w - question.number) < 0.02 * abs(question.number) for w in wrong
+                )  # type: ignore[operator]
 
 
 def test_asking_late_in_a_run_or_after_going_back_changes_nothing() -> None:
@@ -147,17 +122,22 @@ def test_asking_late_in_a_run_or_after_going_back_changes_nothing() -> None:
         assert (debugger.cursor.last_update is None) == (twin.cursor.last_update is None)
 
 
-# Single questions --------------------------------------------------------------------------
+def test_a_seed_asks_about_other_inputs() -> None:
+    debugger = ComputedDebugger(load(PATHS["circuit-b"]))
+    debugger.move(5)
+    asked = {(q.ask if (q := Quiz(seed).ask(debugger)) else "") for seed in range(4)}
+    assert asked == {"What does f send to two?", "What does f send to total?"}
 
 
-def asked(debugger: Debugger, name: str, phase: str) -> Question:
+# No empty questions --------------------------------------------------------------------------
+
+
+def asked(debugger: Debugger, name: str, phase: str) -> Question | None:
     """Go to just before a node's moment and ask."""
     place = debugger.timeline.position_of(phase, debugger.graph.index_of(name))  # type: ignore[arg-type]
     assert place is not None
     debugger.move(place - 1)
-    question = Quiz().ask(debugger)
-    assert question is not None
-    return question
+    return Quiz().ask(debugger)
 
 
 def of(op: Op) -> Debugger:
@@ -168,166 +148,83 @@ def x(value: float, name: str = "x") -> Input:
     return Input(name, value=value)
 
 
-def test_the_questions_of_a_product_and_what_is_said_then() -> None:
-    debugger, quiz = ComputedDebugger(load(PATHS["wx"])), Quiz()
-    assert quiz.ask(debugger) is None
-    debugger.cursor.step()
-    question = quiz.ask(debugger)
-    assert question is not None
-    assert (question.text, question.kind) == ("what is y = w × x?", "value")
-    assert question.form == "a number, as in 0.5, -2e-3 or 1/3"
-    assert quiz.answer(debugger, "50.4").text == "right: y = 5 × 10 = 50"
-    told = quiz.answer(debugger, "30")
-    assert told.text == "wrong, it is 900: cost = (20 - 50)²/1 = 900"
-    assert (quiz.right, quiz.asked, quiz.streak, quiz.score) == (1, 2, 0, "1 of 2 right")
-    debugger.move(8)
-    told = quiz.answer(debugger, "up")
-    assert told.text == "wrong, it goes down: w = 5 - 0.001 × 600 = 4.4"
+@pytest.mark.parametrize("name", sorted(PATHS))
+def test_no_sign_of_what_is_always_positive_is_asked(name: str) -> None:
+    """The sign of a square or a sigmoid says nothing; that of a long sum cannot be seen."""
+    debugger = ComputedDebugger(load(PATHS[name]))
+    for number in range(1, min(debugger.timeline.length, MOST_MOMENTS) + 1):
+        moment = debugger.timeline.name(number)
+        debugger.move(number - 1)
+        for question in questions_about(debugger, moment):
+            if question.kind == "sign":
+                assert moment.phase == "backward"
+                assert question.working.count("×") <= 2
+            if question.number is not None:
+                assert question.working.count("×") <= 6
 
 
-def test_the_same_node_twice_gets_both() -> None:
-    debugger, quiz = ComputedDebugger(load(PATHS["square"])), Quiz()
-    debugger.move(2)
-    question = quiz.ask(debugger)
-    assert question is not None
-    assert question.text == (
-        "what is upstream × local, ∂y/∂y × x + ∂y/∂y × x, that y sends to x in all?"
-    )
-    assert quiz.answer(debugger, "3").text == (
-        "wrong, it is 6: to x (input 1): ∂y/∂y × x = 1 × 3 = 3; "
-        "to x (input 2): ∂y/∂y × x = 1 × 3 = 3; 6 in all"
-    )
-    question = quiz.ask(debugger)
-    assert question is not None
-    assert question.text == "what is ∂y/∂x, the sum of 2 contributions?"
-    assert quiz.answer(debugger, "6").text == "right: ∂y/∂x = 3 + 3 = 6"
-    assert quiz.ask(debugger) is None
-    with pytest.raises(DebuggerError, match="nothing is asked"):
-        quiz.answer(debugger, "6")
-
-
-def test_a_relu_at_a_negative_input_gives_0() -> None:
-    debugger = of(ReLU(x(-2.0), name="r"))
-    question = asked(debugger, "r", "forward")
-    assert question.text == "what is r = max(x, 0)?"
-    assert Quiz().answer(debugger, "0").right
-    assert asked(debugger, "r", "backward").text == (
-        "what is upstream × local, ∂r/∂r × [x > 0], that r sends to x?"
-    )
-    assert Quiz().answer(debugger, "0").text == "right: to x: ∂r/∂r × [x > 0] = 1 × 0 = 0"
-
-
-def test_a_gate_asks_for_the_winner_by_name() -> None:
-    debugger, quiz = ComputedDebugger(load(PATHS["circuit-b"])), Quiz()
-    question = asked(debugger, "larger", "backward")
-    assert question.text == "which input of larger gets the gradient: z or w?"
-    assert (question.kind, question.choices, question.form) == ("input", ("z", "w"), "z or w")
-    with pytest.raises(DebuggerError, match="'v' is not a valid answer"):
-        quiz.answer(debugger, "v")
-    assert quiz.answer(debugger, " z ").text == (
-        "right: to z: ∂f/∂larger × [z won] = 2 × 1 = 2; to w: ∂f/∂larger × [w won] = 2 × 0 = 0 "
-        "(a max gate routes: the winner gets the whole gradient (on a tie, the first), others 0)"
-    )
-
-
-def test_names_with_commas_and_spaces_can_be_answered() -> None:
-    debugger = of(Max(x(1.0, "a, b"), x(2.0, "c or d"), name="m"))
-    assert asked(debugger, "m", "backward").choices == ("a, b", "c or d")
-    assert Quiz().answer(debugger, "c or d").right
-
-
-def test_an_input_that_is_broadcast_to_a_gate_wins_nowhere_alone() -> None:
-    wide = Input("wide", value=np.array([1.0, 5.0]))
-    debugger = of(Sum(Max(wide, x(3.0), name="m"), name="cost"))
-    assert asked(debugger, "m", "backward").kind != "input"
-
-
-def test_a_linear_of_few_short_terms_is_a_number_one_of_many_a_sign() -> None:
-    def linear(terms: int, weight: float) -> Question:
-        X = Input("X", value=np.ones((1, terms)))
-        W = Input("W", value=np.full((terms, 1), weight))
-        return asked(of(Linear(X, W, Input("b", value=[1.0]), name="l")), "l", "forward")
-
-    assert linear(3, 0.5).kind == "value"
-    assert linear(4, 0.5).kind == "sign"
-    assert linear(3, 0.123456).kind == "sign"
-    assert linear(4, 0.5).text == "positive, negative or 0: l[0,0] = X·W + b?"
-
-
-def test_the_sign_asked_for_is_of_an_entry_that_is_neither_0_nor_nan() -> None:
-    value = np.array([0.0, math.nan, 0.0, -0.123456, math.inf])
-    debugger = of(Sum(Sub(Input("x", value=value), x(0.0, "c"), name="d"), name="cost"))
-    question = asked(debugger, "d", "forward")
-    assert question.text == "positive, negative or 0: d[3] = x - c?"
-    assert Quiz().answer(debugger, "Negative").right
+def test_what_was_sent_by_one_consumer_is_not_asked_again_as_a_gradient() -> None:
+    debugger = ComputedDebugger(load(PATHS["circuit-a"]))
+    inputs = [debugger.graph.index_of(name) for name in ("x", "y", "z")]
+    for node in inputs:
+        place = debugger.timeline.position_of("backward", node)
+        assert place is not None
+        debugger.move(place - 1)
+        assert Quiz().ask(debugger) is None
 
 
 def test_nothing_is_asked_where_all_is_nan() -> None:
     debugger = of(Exp(x(math.nan), name="e"))
-    debugger.move(1)
-    assert Quiz().ask(debugger) is None
+    assert asked(debugger, "e", "forward") is None
+    assert asked(debugger, "e", "backward") is None
 
 
-def test_nothing_is_asked_about_what_a_dropout_drops() -> None:
-    kept = Dropout(Input("x", value=np.ones(3)), rate=0.999, name="d")
-    debugger = of(Sum(kept, name="cost"))
-    debugger.move(1)
-    question = Quiz().ask(debugger)
-    debugger.cursor.step()
-    assert question is None or debugger.state.value(debugger.graph.index_of("d"))[question.index]
-
-
-def test_a_sigmoid_is_a_number_only_where_the_head_can_tell() -> None:
-    entries = Input("x", value=np.array([0.0, 0.0]))
-    assert asked(of(Sum(Sigmoid(entries, name="s"), name="c")), "s", "forward").kind == "value"
-    entries = Input("x", value=np.array([0.3, 0.3]))
-    assert asked(of(Sum(Sigmoid(entries, name="s"), name="c")), "s", "forward").kind == "sign"
-
-
-def test_what_is_left_when_a_sum_cancels_may_be_called_0() -> None:
-    debugger = of(Add(x(0.1), x(0.2, "y"), x(-0.3, "z"), name="sum"))
-    asked(debugger, "sum", "forward")
-    assert Quiz().answer(debugger, "0").right
-
-
-def test_a_parameter_carried_against_its_gradient_is_not_asked_about() -> None:
-    w = Input("w", value=1.0, trainable=True)
-    cost = MSE(x(0.0, "wanted"), Mul(w, x(1.0), name="y"), name="cost")
-    training = Training(Momentum(0.4))
-    debugger, quiz = ComputedDebugger(Graph.of(cost, training=training)), Quiz()
-    against = 0
-    for step in range(12):
-        debugger.move((step + 1) * debugger.timeline.length - 1)
-        place = debugger.graph.index_of("w")
-        before, gradient = float(debugger.state.value(place)), float(debugger.state.gradient(place))
+def test_a_question_without_a_number_is_not_asked_for_ever() -> None:
+    """The shape of xor's l1 is asked in two passes; then it is known."""
+    debugger, quiz = ComputedDebugger(load(PATHS["xor"])), Quiz()
+    concepts = []
+    for _ in range(6 * debugger.timeline.length):
         question = quiz.ask(debugger)
-        debugger.cursor.step()
-        change = float(debugger.state.value(place)) - before
-        assert (question is None) == (change * gradient > 0)
-        against += question is None
-    assert against
+        if question is None:
+            debugger.cursor.step()
+            continue
+        if question.number is None:
+            concepts.append(question.concept)
+        quiz.answer(debugger, question.answer)
+    assert max(map(concepts.count, set(concepts))) == 2
 
 
-@pytest.mark.parametrize("text", ["", "what", "nan", "inf", "1/0", "1/2/3", "up", "2*3"])
+# Answers -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("text", ["", "what", "nan", "inf", "1/0", "1/2/3", "up", "2*3", "1e999"])
 def test_what_is_no_answer_neither_counts_nor_moves(text: str) -> None:
     debugger, quiz = ComputedDebugger(load(PATHS["wx"])), Quiz()
     debugger.cursor.step()
     before = state(debugger)
     with pytest.raises(DebuggerError) as caught:
         quiz.answer(debugger, text)
-    assert caught.value.hint == "a number, as in 0.5, -2e-3 or 1/3"
-    assert "what is y = w × x?" in caught.value.problem
+    assert caught.value.hint == ("a number, as in 0.5, -2e-3 or 1/3; 2 % off is right")
     assert state(debugger) == before
-    assert quiz.asked == 0
+    assert quiz.score.answers == ()
 
 
-def test_no_sign_is_no_answer_either() -> None:
-    debugger, quiz = ComputedDebugger(load(PATHS["xor"])), Quiz()
+def test_no_letter_of_a_choice_is_no_answer_either() -> None:
+    debugger = ComputedDebugger(load(PATHS["circuit-b"]))
     debugger.move(2)
-    for text in ("7", "up", "?"):
-        with pytest.raises(DebuggerError):
-            quiz.answer(debugger, text)
-    assert (debugger.moment, quiz.asked) == (2, 0)
+    order = next(
+        q for q in questions_about(debugger, debugger.timeline.name(3)) if q.kind == "order"
+    )
+    assert order.form == "a letter, a to c"
+    run = open_session(debugger)
+    run.run("quiz on number+")
+    assert run.quiz is not None
+    assert run.quiz.ask(debugger) == order
+    for text in ("7", "d", "nobody", "?"):
+        with pytest.raises(DebuggerError, match="not a valid answer"):
+            run.run(f"answer {text}")
+    assert debugger.moment == 2
+    assert run.run("answer larger").data["right"]
 
 
 def test_an_edit_asks_anew() -> None:
@@ -335,7 +232,7 @@ def test_an_edit_asks_anew() -> None:
     debugger.cursor.step()
     quiz.ask(debugger)
     debugger.set_value(debugger.graph.index_of("w"), (), 7.0)
-    assert quiz.answer(debugger, "70").text == "right: y = 7 × 10 = 70"
+    assert quiz.answer(debugger, "70").text == "right: 7 × 10 = 70"
 
 
 @given(
@@ -343,9 +240,9 @@ def test_an_edit_asks_anew() -> None:
     st.sampled_from(["{!r}", "{:e}", "+{!r}", " {!r} ", "{!r}/1"]),
 )
 @settings(deadline=None, max_examples=examples(80))
-def test_a_number_within_one_percent_is_right(number: float, form: str) -> None:
+def test_a_number_within_two_percent_is_right(number: float, form: str) -> None:
     debugger = of(Add(x(number), x(0.0, "zero"), name="sum"))
-    for factor, right in ((1.0, True), (1.009, True), (0.991, True), (1.02, False), (-1, False)):
+    for factor, right in ((1.0, True), (1.019, True), (0.981, True), (1.03, False), (-1, False)):
         debugger.move(1)
         given = form.format(number * factor).replace("+-", "-")
         assert Quiz().answer(debugger, given).right == (right or not number * factor)
@@ -358,6 +255,13 @@ def test_fractions_and_a_minus_sign_are_numbers() -> None:
         assert Quiz().answer(debugger, text).right
 
 
+def test_a_sum_that_cancels_is_0() -> None:
+    third = Input("third", value=np.array(1 / 3))
+    debugger = of(Sub(Mul(third, x(3.0, "three"), name="one"), x(1.0, "c"), name="none"))
+    debugger.move(2)
+    assert Quiz().answer(debugger, "0").right
+
+
 def test_an_answer_meets_the_stops_of_its_moment() -> None:
     run = open_session(ComputedDebugger(load(PATHS["wx"])))
     for line in ("break y forward", "quiz on", "step"):
@@ -366,3 +270,39 @@ def test_an_answer_meets_the_stops_of_its_moment() -> None:
     reply = run.run("answer 50")
     assert "stop 1: forward of y" in reply.text
     assert [stop.hits for stop in run.stops] == [1]
+
+
+def test_with_momentum_nothing_is_asked_of_a_parameter_that_is_carried() -> None:
+    cost = Sum(Mul(w := Input("w", value=[1.0, -2.0], trainable=True), w), name="cost")
+    training = Training(Momentum(0.3, momentum=0.9))
+    debugger, quiz = ComputedDebugger(Graph.of(cost, training=training)), Quiz()
+    index, against = debugger.graph.index_of("w"), 0
+    for step in range(12):
+        debugger.move((step + 1) * debugger.timeline.length - 1)
+        before = debugger.state.value(index).copy()
+        gradient = debugger.state.gradient(index).copy()
+        question = quiz.ask(debugger)
+        debugger.cursor.step()
+        moved = debugger.state.value(index) - before
+        if question is None:
+            against += 1
+        else:
+            entry = question.index
+            assert np.sign(moved[entry]) == -np.sign(gradient[entry])
+    assert against
+
+
+def test_names_from_a_file_are_taken_as_they_are() -> None:
+    debugger = of(Max(x(1.0, "a, b"), x(2.0, "c or d"), name="[m]"))
+    question = asked(debugger, "[m]", "backward")
+    assert question is not None
+    assert question.given[1] == "a, b = 1, c or d = 2."
+    assert Quiz().answer(debugger, "0" if "a, b" in question.ask else "1").right
+
+
+def test_a_relu_at_a_negative_input_sends_0() -> None:
+    debugger = of(ReLU(x(-2.0), name="r"))
+    question = asked(debugger, "r", "backward")
+    assert question is not None
+    assert question.ask == "What does r send to x?"
+    assert Quiz().answer(debugger, "0").text == "right: 1 × 0 = 0"

@@ -72,12 +72,21 @@ def draw_moment(
     for box in picture.boxes_in(window):
         if box is chosen:
             _choose(canvas, box)
+        _conceal_shapes(canvas, box, debugger)
         if box.kind is Kind.REPEAT:
             _draw_bars(canvas, box, readings, where)
         _draw_numbers(canvas, box, picture.layout.spacing.numbers, readings, marks)
         if picture.layout.spacing.contributions:
             _draw_contributions(canvas, picture, box, readings, where)
     return canvas
+
+
+def _conceal_shapes(canvas: Canvas, box: Box, debugger: Debugger) -> None:
+    """Draw plain wire over the shapes that an open question asks for."""
+    for number, (name, shape) in enumerate(zip(box.names, box.shapes, strict=True)):
+        if shape and any((node, "shape") in debugger.state.concealed for node in box.nodes):
+            x, y = box.x + box.frame + width(name), box.row + number * PITCH
+            canvas.write(x, y, f"─?{'─' * (len(shape) - 1)}", "wire")
 
 
 def _name_inside(box: Box, name: str) -> str:

@@ -13,6 +13,8 @@ from mfdebug.core.timeline.debugger import Debugger, Edit, Freshness
 from miniflow.ops.base import Array
 
 WAITING, UNKNOWN, STALE, PARTIAL = "∙", "?", "~", "◐"
+# What an open question asks for.
+ASKED = "?"
 # The sizes of larger tensors are kept from one moment to the next.
 _LARGE = 10_000
 
@@ -72,6 +74,8 @@ class Readings:
         debugger = self._debugger
         if debugger is None:
             return Reading("", current=False)
+        if (node, "value") in debugger.state.concealed:
+            return Reading(ASKED, current=False)
         freshness = debugger.state.value_freshness(node)
         if freshness is Freshness.CURRENT and debugger.state.outdated_by(node) is not None:
             freshness = Freshness.STALE
@@ -84,6 +88,8 @@ class Readings:
         debugger = self._debugger
         if debugger is None:
             return Reading("", current=False)
+        if (node, "gradient") in debugger.state.concealed:
+            return Reading(ASKED, current=False)
         freshness = debugger.state.gradient_freshness(node)
         if freshness.absent:
             return Reading(_absent(freshness), current=False)
@@ -109,6 +115,8 @@ class Readings:
         """Return the mean of absolute values, or None without a number."""
         debugger = self._debugger
         if debugger is None:
+            return None
+        if (node, "gradient" if gradient else "value") in debugger.state.concealed:
             return None
         of = debugger.state.gradient_freshness if gradient else debugger.state.value_freshness
         if of(node).absent:
