@@ -1,4 +1,4 @@
-"""The list of demos and graphs: the first screen when no graph is given, a dialog over an open one."""
+"""The list of demos and graphs: the first screen without a graph, a dialog over an open one."""
 
 from __future__ import annotations
 
