@@ -32,6 +32,8 @@ COMMAND = [sys.executable, "-m", "mfdebug"]
 # Seconds without a key, with a key held down, and of playing automatically.
 IDLE, HELD, PLAYED = 2.0, 4.0, 5.0
 KEYS_A_SECOND = 30
+# Steps of each shipped graph, and seconds of silence after which a frame is complete.
+MOST_STEPS, SHIPPED_IDLE = 40, 0.05
 
 
 def _environment(colours: str) -> dict[str, str | None]:
@@ -61,6 +63,25 @@ def _bytes(graph: str, colours: str, keys: int, *, circuit: bool = False) -> str
     cells = [f"{first:,}", f"{median:,.0f}", f"{late:,}", f"{steps[-1]:,}", f"{nothing}"]
     drawn = ", circuit" if circuit else ""
     return f"| {graph}{drawn}, {colours} | {' | '.join(cells)} | {played / 1000:.1f} |"
+
+
+def _shipped(graph: str) -> str:
+    """Return the medians of the steps of two SGD steps: with the list, the circuit, heatmaps."""
+    cells = []
+    for shown in ((), ("G",), ("h",)):
+        with PtyApp([*COMMAND, graph], env=_environment("256 colours"), warm=False) as app:
+            app.wait_for("press s to begin")
+            app.settle()
+            app.press(*shown)
+            steps = []
+            while len(steps) < MOST_STEPS:
+                before = app.moment
+                sent = len(app.press("s", idle=SHIPPED_IDLE))
+                if app.moment == before and "end of the run" in app.text:
+                    break
+                steps.append(sent)
+        cells.append(f"{statistics.median(steps):,.0f}")
+    return f"| {graph} | {' | '.join(cells)} |"
 
 
 def _slow(rate: float, delay: float) -> str:
@@ -102,6 +123,13 @@ def run(keys: int) -> list[str]:
             for circuit in (False, True)
             for graph in GRAPHS
         ),
+        "",
+        f"All shipped graphs, in 256 colours: the median of their first {MOST_STEPS} steps, or of",
+        "all of them, with the list, with the circuit and with heatmaps (`h`).",
+        "",
+        "| | list | circuit | heatmaps |",
+        "|---|--:|--:|--:|",
+        *(_shipped(path.stem) for path in sorted((ROOT / "graphs").glob("*.json"))),
         "",
         f"A key held down for {HELD:g} s, {KEYS_A_SECOND} times a second, on a slow connection:",
         "the time from its release until the last moment is on the screen, the maximum of bytes",
