@@ -8,6 +8,7 @@ speed of the machine; only the seconds of the last table do.
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 import sys
 import tempfile
@@ -17,8 +18,18 @@ from harness import ROOT, options, show
 
 sys.path.insert(0, str(ROOT))
 
+from rich.console import Console
 from slow_line import SlowApp
 
+from mfdebug.config.terminal import abilities
+from mfdebug.core.commands.interpreter import open_session
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
+from mfdebug.opening.graphs import load_graph
+from mfdebug.tui.app import DebuggerApp
+from mfdebug.tui.export.frames import whole_screen
+from mfdebug.tui.terminal.cells import CellUpdate
+from mfdebug.tui.terminal.pacing import QUERY
+from mfdebug.tui.terminal.pen import Terminal
 from tests.support.pty_app import PtyApp
 
 ROUNDS = 60
@@ -32,8 +43,8 @@ COMMAND = [sys.executable, "-m", "mfdebug"]
 # Seconds without a key, with a key held down, and of playing automatically.
 IDLE, HELD, PLAYED = 2.0, 4.0, 5.0
 KEYS_A_SECOND = 30
-# Steps of each shipped graph, and seconds of silence after which a frame is complete.
-MOST_STEPS, SHIPPED_IDLE = 40, 0.05
+# Steps of each shipped graph.
+MOST_STEPS = 40
 
 
 def _environment(colours: str) -> dict[str, str | None]:
@@ -66,22 +77,30 @@ def _bytes(graph: str, colours: str, keys: int, *, circuit: bool = False) -> str
 
 
 def _shipped(graph: str) -> str:
-    """Return the medians of the steps of two SGD steps: with the list, the circuit, heatmaps."""
-    cells = []
-    for shown in ((), ("G",), ("h",)):
-        with PtyApp([*COMMAND, graph], env=_environment("256 colours"), warm=False) as app:
-            app.wait_for("press s to begin")
-            app.settle()
-            app.press(*shown)
-            steps = []
-            while len(steps) < MOST_STEPS:
-                before = app.moment
-                sent = len(app.press("s", idle=SHIPPED_IDLE))
-                if app.moment == before and "end of the run" in app.text:
-                    break
-                steps.append(sent)
-        cells.append(f"{statistics.median(steps):,.0f}")
-    return f"| {graph} | {' | '.join(cells)} |"
+    """Return the medians of a graph's steps: with the list, the circuit, heatmaps."""
+    medians = (asyncio.run(_steps(graph, shown)) for shown in ("", "G", "h"))
+    return f"| {graph} | {' | '.join(f'{statistics.median(steps):,.0f}' for steps in medians)} |"
+
+
+async def _steps(graph: str, shown: str) -> list[int]:
+    """Return the bytes of each step, as one frame; the app runs here, without a terminal."""
+    able = abilities({"TERM": "xterm-256color", "LANG": "C.UTF-8"})
+    session = open_session(ComputedDebugger(load_graph(graph)))
+    app = DebuggerApp(None, history_memory=2**24, session=session, abilities=able)
+    console = Console(color_system="256", force_terminal=True)
+    terminal = Terminal(erases=able.erases)
+    found: list[int] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        if shown:
+            await pilot.press(shown)
+        while len(found) <= MOST_STEPS and not session.debugger.cursor.at_end:
+            await pilot.pause()
+            frame = CellUpdate(whole_screen(app), terminal, app.size).render_segments(console)
+            found.append(len((frame + QUERY).encode()))
+            await pilot.press("s")
+    # The first one is the whole screen.
+    return found[1:]
 
 
 def _slow(rate: float, delay: float) -> str:

@@ -13,7 +13,7 @@ other characters.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.segment import Segment
     from textual.screen import Screen
+    from textual.strip import Strip
     from textual.timer import Timer
 
 # Seconds after which a terminal has settled at its new size.
@@ -116,22 +117,32 @@ class CellUpdate(CompositorUpdate):
         terminal.width = self.size.width
         pen = Pen(terminal)
         if isinstance(update, LayoutUpdate):
+            # A frame laid out for the size before a resize may have been cut or wrapped.
+            terminal.known = update.region.size == self.size
+        pieces = [*self._pieces()]
+        # Scrollbars last: one change of colour for all of their rows, instead of two in each.
+        for narrow in (False, True):
+            for x, y, strip, width in pieces:
+                if (width == 1) is narrow:
+                    pen.draw(x, y, self._cells(strip, colors, width))
+        return self.sent(pen.text())
+
+    def _pieces(self) -> Iterator[tuple[int, int, Strip, int]]:
+        """Yield the parts of lines that the frame has, each with its column, row and width."""
+        update = self.update
+        if isinstance(update, LayoutUpdate):
             for y, strips in enumerate(update.strips, update.region.y):
                 x = update.region.x
                 for strip in strips:
-                    pen.draw(x, y, self._cells(strip, colors, strip.cell_length))
+                    yield x, y, strip, strip.cell_length
                     x += strip.cell_length
-            # A frame laid out for the size before a resize may have been cut or wrapped.
-            terminal.known = update.region.size == self.size
-        else:
-            # Whole chops (the parts of a line between edges of widgets): the compositor has
-            # rendered them anyway, and a span may start inside a wide character.
-            for y, start, stop in update.spans:
-                chops = zip(update.chop_ends[y], update.chops[y].items(), strict=True)
-                for end, (x, chop) in chops:
-                    if chop is not None and x < stop and end > start:
-                        pen.draw(x, y, self._cells(chop, colors, end - x))
-        return self.sent(pen.text())
+            return
+        # Whole chops (the parts of a line between edges of widgets): the compositor has rendered
+        # them anyway, and a span may start inside a wide character.
+        for y, start, stop in update.spans:
+            for end, (x, chop) in zip(update.chop_ends[y], update.chops[y].items(), strict=True):
+                if chop is not None and x < stop and end > start:
+                    yield x, y, chop, end - x
 
     def _cells(self, segments: Iterable[Segment], colors: ColorSystem, width: int) -> list[Cell]:
         cells = _cells(segments, colors, width)
