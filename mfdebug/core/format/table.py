@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
-
-from msgspec import Struct
 
 from mfdebug.core.format.cells import CUT, cells, cut_end, cut_name
 
@@ -23,7 +22,8 @@ _COMFORTABLE = 24
 _NUMBER = re.compile(r"([+-]?(?:[\d,]+|inf|nan))((?:\.\d+)?(?:e[+-]\d+)?(?: .*)?)")
 
 
-class Column(Struct, frozen=True):
+@dataclass(frozen=True)
+class Column:
     """A column: "point" aligns numbers by their decimal points, and other words to the right.
 
     `cut` says how a column gets narrower if the table is too wide: at its end, or as a name, from
@@ -36,7 +36,8 @@ class Column(Struct, frozen=True):
     rank: int = 0
 
 
-class Row(Struct, frozen=True):
+@dataclass(frozen=True)
+class Row:
     """A row: a text per column, and what it refers to, for who wants to go there.
 
     `to` is a reference to a number (`EntryRef`), or the command line that goes there. `words` says
@@ -48,7 +49,8 @@ class Row(Struct, frozen=True):
     words: str = ""
 
 
-class Table(Struct, frozen=True):
+@dataclass(frozen=True)
+class Table:
     """Rows under the heads of their columns.
 
     `left_out` rows more are only counted; `more` says what they are. A text has at most `most`
