@@ -8,6 +8,7 @@ speed of the machine; only the seconds of the last table do.
 
 from __future__ import annotations
 
+import asyncio
 import statistics
 import sys
 import tempfile
@@ -17,8 +18,18 @@ from harness import ROOT, options, show
 
 sys.path.insert(0, str(ROOT))
 
+from rich.console import Console
 from slow_line import SlowApp
 
+from mfdebug.config.terminal import abilities
+from mfdebug.core.commands.interpreter import open_session
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
+from mfdebug.opening.graphs import load_graph
+from mfdebug.tui.app import DebuggerApp
+from mfdebug.tui.export.frames import whole_screen
+from mfdebug.tui.terminal.cells import CellUpdate
+from mfdebug.tui.terminal.pacing import QUERY
+from mfdebug.tui.terminal.pen import Terminal
 from tests.support.pty_app import PtyApp
 
 ROUNDS = 60
@@ -32,6 +43,8 @@ COMMAND = [sys.executable, "-m", "mfdebug"]
 # Seconds without a key, with a key held down, and of playing automatically.
 IDLE, HELD, PLAYED = 2.0, 4.0, 5.0
 KEYS_A_SECOND = 30
+# Steps of each shipped graph.
+MOST_STEPS = 40
 
 
 def _environment(colours: str) -> dict[str, str | None]:
@@ -61,6 +74,33 @@ def _bytes(graph: str, colours: str, keys: int, *, circuit: bool = False) -> str
     cells = [f"{first:,}", f"{median:,.0f}", f"{late:,}", f"{steps[-1]:,}", f"{nothing}"]
     drawn = ", circuit" if circuit else ""
     return f"| {graph}{drawn}, {colours} | {' | '.join(cells)} | {played / 1000:.1f} |"
+
+
+def _shipped(graph: str) -> str:
+    """Return the medians of a graph's steps: with the list, the circuit, heatmaps."""
+    medians = (asyncio.run(_steps(graph, shown)) for shown in ("", "G", "h"))
+    return f"| {graph} | {' | '.join(f'{statistics.median(steps):,.0f}' for steps in medians)} |"
+
+
+async def _steps(graph: str, shown: str) -> list[int]:
+    """Return the bytes of each step, as one frame; the app runs here, without a terminal."""
+    able = abilities({"TERM": "xterm-256color", "LANG": "C.UTF-8"})
+    session = open_session(ComputedDebugger(load_graph(graph)))
+    app = DebuggerApp(None, history_memory=2**24, session=session, abilities=able)
+    console = Console(color_system="256", force_terminal=True)
+    terminal = Terminal(erases=able.erases)
+    found: list[int] = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        if shown:
+            await pilot.press(shown)
+        while len(found) <= MOST_STEPS and not session.debugger.cursor.at_end:
+            await pilot.pause()
+            frame = CellUpdate(whole_screen(app), terminal, app.size).render_segments(console)
+            found.append(len((frame + QUERY).encode()))
+            await pilot.press("s")
+    # The first one is the whole screen.
+    return found[1:]
 
 
 def _slow(rate: float, delay: float) -> str:
@@ -102,6 +142,13 @@ def run(keys: int) -> list[str]:
             for circuit in (False, True)
             for graph in GRAPHS
         ),
+        "",
+        f"All shipped graphs, in 256 colours: the median of their first {MOST_STEPS} steps, or of",
+        "all of them, with the list, with the circuit and with heatmaps (`h`).",
+        "",
+        "| | list | circuit | heatmaps |",
+        "|---|--:|--:|--:|",
+        *(_shipped(path.stem) for path in sorted((ROOT / "graphs").glob("*.json"))),
         "",
         f"A key held down for {HELD:g} s, {KEYS_A_SECOND} times a second, on a slow connection:",
         "the time from its release until the last moment is on the screen, the maximum of bytes",

@@ -8,7 +8,8 @@ the default keys are used, so that a script means the same to everyone.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from mfdebug.config.key_names import FIXED, character_of, shown
 from mfdebug.core.commands.table import COMMANDS, GROUPS
@@ -47,8 +48,7 @@ NEEDED = ("quit", "help", "prompt")
 NO_KEY = "no_key"
 
 
-@dataclass(frozen=True)
-class Bound:
+class Bound(Struct, frozen=True):
     """A binding: `action` is Textual's action, `words` the description shown to users.
 
     `command` and `group` are the command that the action runs, if any, and the command's group;

@@ -19,6 +19,9 @@ _NO_COLOURS = ("vt1", "vt2", "wy")
 # Terminals with many colours that TERM does not mention; ssh forwards only TERM.
 _MANY_COLOURS = ("alacritty", "foot", "ghostty", "kitty", "wezterm", "rio", "contour", "direct")
 _COLOUR_SYSTEMS = {"none": "standard", "16": "standard", "256": "256", "true": "truecolor"}
+# These give what they erase the present background ("bce"). GNU screen does not, which tmux may
+# call itself.
+_ERASING = ("xterm", "tmux", "linux", "rxvt", "putty", "konsole", "vte", "mintty", *_MANY_COLOURS)
 # The values of COLORFGBG for a light background: white, bright white.
 _LIGHT = ("7", "15")
 
@@ -30,6 +33,8 @@ class Abilities(NamedTuple):
     colours: Colours
     dark: bool
     wanted: str = AUTO
+    # Whether what it erases gets the present background.
+    erases: bool = False
 
     @property
     def theme_name(self) -> str:
@@ -84,7 +89,8 @@ def abilities(
         ascii_only = term.startswith(_FEW_SIGNS) or not _is_utf8(environ, utf8_mode)
     background = environ.get("COLORFGBG", "").rpartition(";")[2]
     dark = background not in _LIGHT if theme == AUTO else is_dark(theme)
-    return Abilities(ascii_only, _colours(environ, term), dark, theme)
+    erases = any(name in term for name in _ERASING) or bool(environ.get("TMUX"))
+    return Abilities(ascii_only, _colours(environ, term), dark, theme, erases)
 
 
 def _is_utf8(environ: Mapping[str, str], utf8_mode: bool) -> bool:

@@ -82,7 +82,7 @@ class DebuggerApp(
         A running program brings its own `session`, with the `autosaver` of that session.
         `abilities` are those of the terminal; Textual reads them when it is imported.
         """
-        super().__init__(ascii_only=abilities.ascii_only)
+        super().__init__(ascii_only=abilities.ascii_only, erases=abilities.erases)
         self.abilities = abilities
         # Before the style sheets are loaded, or they would be loaded twice.
         self.use_themes(abilities.colours, abilities.theme_name)

@@ -56,8 +56,7 @@ class Opener:
     def pick(self, problem: str = "") -> None:
         """Let the user choose what to open; `problem` is why the last choice was not opened."""
         recent = self._store.recent(RECENT_GRAPHS) if self._store is not None else []
-        leaves = "returns" if self._debugging else "quits"
-        screen = picker_screen(choices(recent, Path()), problem, leaves)
+        screen = picker_screen(choices(recent, Path()), problem, over=self._debugging)
         self._app.push_screen(screen, self._picked)
 
     @property

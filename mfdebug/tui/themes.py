@@ -55,7 +55,18 @@ CONTRAST = Theme(
     boost="#444444",
     dark=True,
 )
-OWN_THEMES = (MFDEBUG_DARK, MFDEBUG_LIGHT, CONTRAST)
+
+
+def _bare_scrollbars(theme: Theme) -> Theme:
+    """Return a theme in which only the thumb of a scrollbar has a colour of its own.
+
+    Another background takes 22 bytes in each row, whenever a scrollbar appears or disappears.
+    """
+    names = ("scrollbar-background", "scrollbar-background-hover", "scrollbar-background-active")
+    return replace(theme, variables=dict.fromkeys(names, theme.background or ""))
+
+
+OWN_THEMES = tuple(map(_bare_scrollbars, (MFDEBUG_DARK, MFDEBUG_LIGHT, CONTRAST)))
 
 # A terminal's own 16 colours are far apart: a bar or a scrollbar in one of them is all that one
 # sees. Textual's themes of these colours, with thin grey scrollbars, and an accent that is not the

@@ -77,3 +77,21 @@ def test_the_theme_has_the_terminals_own_colours_where_there_are_few() -> None:
     assert Abilities(ascii_only=False, colours="16", dark=False).theme == "ansi-light"
     assert Abilities(ascii_only=False, colours="none", dark=True).theme == "ansi-dark"
     assert Abilities(ascii_only=True, colours="256", dark=False).theme == "mfdebug-light"
+
+
+@pytest.mark.parametrize(
+    ("environ", "erases"),
+    [
+        ({"TERM": "xterm-256color"}, True),
+        ({"TERM": "xterm-kitty"}, True),
+        ({"TERM": "tmux-256color"}, True),
+        ({"TERM": "screen-256color", "TMUX": "/tmp/tmux-0/default,1,0"}, True),
+        ({"TERM": "linux"}, True),
+        # GNU screen, and what is not known.
+        ({"TERM": "screen-256color"}, False),
+        ({"TERM": "vt100"}, False),
+        ({}, False),
+    ],
+)
+def test_whether_erasing_leaves_the_background(environ: dict[str, str], erases: bool) -> None:
+    assert abilities({**UTF8, **environ}, utf8_mode=False).erases is erases

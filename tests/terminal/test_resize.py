@@ -92,7 +92,7 @@ def assert_too_small_is_a_sentence_until_it_grows(app: PtyApp) -> None:
     app.wait_for("moment 2")
     assert_whole(app)
     app.resize(60, 20)
-    app.wait_for("at 2")
+    app.wait_for("moment 2")
     assert_whole(app)
     app.resize(40, 10)
     app.wait_for("mfdebug needs")

@@ -226,6 +226,45 @@ async def test_enter_opens_a_fold_and_backspace_closes_it() -> None:
         assert driver.message == f"! no fold around {shown(driver)} is open"
 
 
+async def test_the_list_and_the_circuit_fold_together() -> None:
+    async with opened("vanishing", size=(120, 50)) as driver:
+        order = driver.screen.panels.order
+        view(driver).focus()
+        await driver.press("n", "s")
+        # What is opened or closed in the circuit is so in the list.
+        await driver.press("enter")
+        assert circuit(driver).opened == order.opened == {"layer1…12/ ×12", "layer1/"}
+        await driver.press("backspace", "backspace")
+        assert circuit(driver).opened == order.opened == frozenset()
+        assert "▸ layer1…12/ ×12" in driver.text
+        # And what is opened or folded in the list is so in the circuit.
+        order.focus()
+        assert "layer1…12 ×12" in drawn(driver)
+        await driver.press("enter")
+        assert circuit(driver).opened == order.opened == {"layer1…12/ ×12"}
+        assert "layer1…12 ×12" not in drawn(driver)
+        await driver.press("enter")
+        assert "layer1…12 ×12" in drawn(driver)
+
+
+async def test_what_was_folded_in_the_list_is_folded_when_the_circuit_comes() -> None:
+    async with opened("transformer") as driver:
+        await driver.press("home")
+        while "block/" not in listed(driver):
+            await driver.press("down")
+        await driver.press("enter", "G")
+        assert "block/" not in circuit(driver).opened
+        assert "out/" in circuit(driver).opened
+
+
+async def test_a_fold_that_no_longer_fits_stays_on_the_screen() -> None:
+    async with opened("batchnorm", size=(120, 40)) as driver:
+        assert view(driver).display
+        view(driver).focus()
+        await driver.press("n", "s", "enter", "enter")
+        assert driver.screen.panels.shows_circuit
+
+
 async def test_what_was_opened_stays_open_at_another_size() -> None:
     async with opened("vanishing") as driver:
         await driver.press("G", "n", "s", "enter")

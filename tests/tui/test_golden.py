@@ -72,6 +72,7 @@ SCREENS = {
         "full_stop 2 5 1 2 enter colon b r e a k space h e a l t h enter c",
     ),
     "picker": (None, (80, 24), "down down"),
+    "picker-over-a-graph": ("xor", (80, 24), "s s s O down"),
 }
 
 

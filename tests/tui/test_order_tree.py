@@ -169,7 +169,7 @@ async def test_of_a_folded_scope_the_last_node_is_shown() -> None:
 
 
 async def test_a_long_name_keeps_what_tells_it_from_the_others() -> None:
-    names = [f"weights_of_the_hidden_layer_{i}" for i in range(3)]
+    names = [f"weights_of_the_hidden_layer_{i}" for i in (0, 2, 4)]
     names += [f"{word}_scale_of_the_batch_norm" for word in ("first", "second")]
     x: Input | Add = Input("x", value=1.0)
     for name in names:
@@ -178,7 +178,7 @@ async def test_a_long_name_keeps_what_tells_it_from_the_others() -> None:
         shown = [line[3:].split()[0] for line in rows(driver)[1:6]]
         assert len(set(shown)) == len(names)
         assert all("…" in name for name in shown)
-        assert [name[-1] for name in shown[:3]] == ["0", "1", "2"]
+        assert [name[-1] for name in shown[:3]] == ["0", "2", "4"]
 
 
 async def test_edges_to_scoped_nodes_lose_the_outer_scopes_first() -> None:

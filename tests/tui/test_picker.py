@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from textual.widgets import OptionList
 
 from mfdebug.config.settings import Settings
 from mfdebug.core.commands.interpreter import check_known
@@ -19,7 +20,10 @@ from tests.support.app_driver import Driver, opened
 
 def listed(driver: Driver) -> list[str]:
     """Return the rows of the list that is shown."""
-    return [line[:40].strip(" ▸") for line in driver.text.split("\n")[4:-1] if line[:38].strip()]
+    shown = driver.app.screen.query_one(OptionList)
+    top, bottom = shown.region.y, shown.region.bottom
+    lines = driver.text.split("\n")[top:bottom]
+    return [line[:38].strip(" ▸") for line in lines if line[:38].strip()]
 
 
 async def test_without_a_graph_one_is_picked() -> None:
@@ -110,6 +114,10 @@ async def test_from_a_graph_to_another_and_back_without_losing_the_session(tmp_p
     async with opened(graph, origin=origin, store=store) as driver:
         await driver.press("s", "s", "O")
         assert "q returns" in driver.text
+        # The numbers of the moment stay visible above the dialog.
+        assert driver.text.split("\n")[0].startswith(" wx")
+        assert "moment 2" in driver.text
+        assert driver.text.split("\n")[3].split()[:2] == ["w", "*Input"]
         await driver.press("q")
         assert driver.moment == 2
         await driver.press("O", *"xor", "down", "enter")

@@ -56,3 +56,15 @@ async def test_a_graph_that_always_takes_all_rows_says_nothing_of_batches() -> N
 async def test_rows_that_are_drawn_have_no_epoch() -> None:
     async with opened("diabetes", (200, 24), commands=["step"]) as driver:
         assert " of 442, drawn cost " in status(driver)
+
+
+@pytest.mark.parametrize("name", ["transformer", "vanishing", "batchnorm", "valley-momentum"])
+async def test_words_are_shortened_before_the_name_is_cut(name: str) -> None:
+    async with opened(name, commands=["step"]) as driver:
+        for keys in ("s", "n", "n", "t"):
+            await driver.press(keys)
+            assert status(driver).startswith(f"{name} ")
+            assert f" {driver.moment} " in status(driver)
+    async with opened(name, (60, 20), commands=["step"]) as driver:
+        # There is no room for both here.
+        assert status(driver)[:4] == name[:4]

@@ -2,8 +2,9 @@
 
 From a graph to a drawing, in the order of the data flow:
 
-1. `folds/`: which nodes share a box (`folding.py`, `repeats.py`), and the boxes and wires
-   (`boxes.py`) of a drawing, whole (`excerpt.py`) or around a node (`neighbourhood.py`).
+1. `folds/`: which nodes share a box (`folding.py`, by the scopes of the list, which are in
+   `mfdebug/core/explain/scopes.py`), and the boxes and wires (`boxes.py`) of a drawing, whole
+   (`excerpt.py`) or around a node (`neighbourhood.py`).
 2. `layout/`: everything gets its place (`layout.py`): `layers.py`, `ordering.py`, `rows.py` (with
    `spread.py` and `ports.py`), `channels.py`, `columns.py`. The method is that of Sugiyama, Tagawa
    and Toda (1981), on a grid of characters. `plans.py` chooses how a graph fits a window: whole, in

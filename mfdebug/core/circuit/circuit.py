@@ -13,6 +13,7 @@ from mfdebug.core.circuit.drawing.readings import Readings
 from mfdebug.core.circuit.layout.layout import Layout
 from mfdebug.core.circuit.layout.plans import UNBOUNDED, Plan, around, planned
 from mfdebug.core.circuit.navigation import Direction, Navigation
+from mfdebug.core.explain.scopes import Scope, graph_scopes
 from mfdebug.core.timeline.debugger import Debugger
 from miniflow.graph import Graph
 from miniflow.ops.base import Shape
@@ -36,7 +37,7 @@ class Circuit:
 
     `shapes` has the shape of each node's value (`debugger.plan.shapes`), or is None. `opened` are
     the keys of open folds, or None for those with which the drawing fits best. Without a `height`
-    only the width is bounded.
+    only the width is bounded. `scopes` are those of the graph, if they are known.
 
     `plan` says how it fits: "whole", in "bands", "scrolled" (it is larger than the window), or a
     "neighbourhood": the graph is too large, and `follow` says which node is drawn.
@@ -49,10 +50,12 @@ class Circuit:
         width: int,
         height: int = UNBOUNDED,
         opened: Collection[str] | None = None,
+        scopes: Scope | None = None,
     ) -> None:
         self.graph = graph
+        self._scopes = graph_scopes(graph, shapes) if scopes is None else scopes
         self._shapes, self._width, self._height = shapes, width, height
-        found = planned(graph, shapes, width, height, opened)
+        found = planned(graph, self._scopes, shapes, width, height, opened)
         self.plan: Plan = found.plan
         self._folding = found.folding
         self._readings = Readings()
@@ -158,7 +161,8 @@ class Circuit:
     def _with(self, opened: frozenset[str] | None) -> Circuit | None:
         if opened is None:
             return None
-        return Circuit(self.graph, self._shapes, self._width, self._height, opened)
+        known = self._shapes, self._width, self._height
+        return Circuit(self.graph, *known, opened, self._scopes)
 
     # Drawing ---------------------------------------------------------------------------------
 

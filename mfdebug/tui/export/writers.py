@@ -15,7 +15,8 @@ from mfdebug.core.session.script import write_whole
 from mfdebug.core.timeline.debugger import DebuggerError
 from mfdebug.pictures.svg import svg
 from mfdebug.tui.export.frames import frame_of, whole_screen
-from mfdebug.tui.terminal.cells import CellApp, CellUpdate, Terminal
+from mfdebug.tui.terminal.cells import CellApp, CellUpdate
+from mfdebug.tui.terminal.pen import Terminal
 
 if TYPE_CHECKING:
     from mfdebug.pictures.cells import Frame

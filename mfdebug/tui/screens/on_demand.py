@@ -50,11 +50,11 @@ def palette() -> Palette:
     return Palette()
 
 
-def picker_screen(choices: Sequence[Choice], problem: str, leaves: str) -> PickerScreen:
+def picker_screen(choices: Sequence[Choice], problem: str, *, over: bool) -> PickerScreen:
     """Return the list of what can be opened."""
     from mfdebug.tui.screens.picker import PickerScreen
 
-    return PickerScreen(choices, problem, leaves)
+    return PickerScreen(choices, problem, over=over)
 
 
 def feed_screen(name: str, shape: tuple[int | None, ...] | None, problem: str) -> FeedScreen:

@@ -1,4 +1,4 @@
-"""The list of demos and graphs: the first screen when no graph is given."""
+"""The list of demos and graphs: the first screen without a graph, a dialog over an open one."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.events import Key
-from textual.screen import Screen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from mfdebug.opening.choices import Choice
 from mfdebug.tui.keys import bindings_at, keys_of
+from mfdebug.tui.screens.dialog import Dialog
 from mfdebug.tui.widgets.key_words import KeyWords
 
 MARKED, UNMARKED = "▸ ", "  "
@@ -32,20 +32,27 @@ class Filter(Input):
             self.screen.dismiss(None)
 
 
-class PickerScreen(Screen[Choice | None]):
+class PickerScreen(Dialog[Choice | None]):
     """Everything that can be opened, with a description; what is typed narrows the list.
 
-    `problem` is why the last choice could not be opened, `leaves` what leaving does.
+    `problem` is why the last choice could not be opened. `over` says whether a graph is open: then
+    the list covers the lower part of its screen, and leaving it returns to the graph.
     """
 
+    DEFAULT_CSS = """
+    PickerScreen {
+        align: center bottom;
+        #picker-box { background: $background; }
+    }
+    """
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("picker")
     AUTO_FOCUS = "#picker-filter"
 
-    def __init__(self, choices: Sequence[Choice], problem: str = "", leaves: str = "quits") -> None:
-        super().__init__()
+    def __init__(self, choices: Sequence[Choice], problem: str = "", *, over: bool = False) -> None:
+        super().__init__(classes="over" if over else None)
         self._choices = choices
         self._problem = problem
-        self._leaves = leaves
+        self._leaves = "returns" if over else "quits"
         # The choice of each row of the list; None for a heading.
         self._rows: list[Choice | None] = []
         # The row that is drawn with the mark of the cursor.
@@ -53,23 +60,25 @@ class PickerScreen(Screen[Choice | None]):
 
     def compose(self) -> ComposeResult:
         """The filter, the list, the description, the keys."""
-        yield Static(
-            " mfdebug: step through backpropagation, one node at a time",
-            id="picker-title",
-            markup=False,
-        )
-        with Horizontal(id="picker-body"):
-            with Vertical(id="picker-side"):
-                yield Filter(placeholder="type to search", id="picker-filter", compact=True)
-                yield OptionList(id="picker-list", markup=False)
-            with Vertical(id="picker-about"):
-                yield Static("", id="picker-name", markup=False)
-                with VerticalScroll(can_focus=False):
-                    yield Static("", id="picker-description", markup=False)
-        yield KeyWords(id="picker-keys")
+        with Vertical(id="picker-box"):
+            yield Static(
+                " mfdebug: step through backpropagation, one node at a time",
+                id="picker-title",
+                markup=False,
+            )
+            with Horizontal(id="picker-body"):
+                with Vertical(id="picker-side"):
+                    yield Filter(placeholder="type to search", id="picker-filter", compact=True)
+                    yield OptionList(id="picker-list", markup=False)
+                with Vertical(id="picker-about"):
+                    yield Static("", id="picker-name", markup=False)
+                    with VerticalScroll(can_focus=False):
+                        yield Static("", id="picker-description", markup=False)
+            yield KeyWords(id="picker-keys")
 
     def on_mount(self) -> None:
         """List everything, or what was typed before the screen appeared."""
+        super().on_mount()
         self._list()
         keys = f" ↑ ↓ choose   Enter opens   {keys_of(self).name('quit')} {self._leaves}"
         line = self.query_one(KeyWords)

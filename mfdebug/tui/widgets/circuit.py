@@ -23,6 +23,7 @@ from textual.strip import Strip
 from textual.worker import Worker, WorkerState
 
 from mfdebug.core.circuit.drawing.canvas import STYLES, Window
+from mfdebug.core.explain.scopes import Scope
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.widgets.lines import LinesView
@@ -81,6 +82,9 @@ class CircuitView(LinesView, can_focus=True):
     class Reshaped(Message):
         """The drawing has another size."""
 
+    class Folded(Message):
+        """The user has opened or closed a fold."""
+
     class Scrolled(Message):
         """Another part is in view."""
 
@@ -95,12 +99,14 @@ class CircuitView(LinesView, can_focus=True):
         self,
         debugger: Debugger,
         shown: Callable[[], int | None],
+        scopes: Scope,
         *,
         id: str | None = None,  # noqa: A002 - Textual's own name for it
     ) -> None:
         super().__init__(id=id)
         self.debugger = debugger
         self._shown = shown
+        self._scopes = scopes
         self._room = (0, 0)
         # The folds that the user has opened and closed, or None.
         self._opened: frozenset[str] | None = None
@@ -164,7 +170,7 @@ class CircuitView(LinesView, can_focus=True):
         shapes = self.debugger.plan.shapes
         # In a recording each pass may have others, and they are read from its file.
         known = shapes if type(shapes) is list else None
-        return Circuit(self.debugger.graph, known, width, height, opened)
+        return Circuit(self.debugger.graph, known, width, height, opened, self._scopes)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
         """Draw a large graph when it is laid out."""
@@ -282,9 +288,18 @@ class CircuitView(LinesView, can_focus=True):
             self._fold(opened)
 
     def _fold(self, opened: frozenset[str]) -> None:
-        self._opened = opened
+        self.use_opened(opened)
+        self.post_message(self.Folded())
+
+    @property
+    def opened(self) -> frozenset[str]:
+        """The keys of the folds that the user has left open."""
+        return self._opened or frozenset()
+
+    def use_opened(self, keys: frozenset[str]) -> None:
+        """Open the folds with these keys, and close all others, from the next layout on."""
+        self._opened = keys
         self._seen = None
-        self.post_message(self.Reshaped())
 
     def _chosen_box(self, circuit: Circuit) -> Box | None:
         node = self._shown()

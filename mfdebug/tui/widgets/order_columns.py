@@ -7,7 +7,7 @@ parameter, a bar for each value, and a summary of a value's entries.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 # The marker of stops, that of the present moment, and a gap; the star of a parameter.
 MARGIN = 3
@@ -24,8 +24,7 @@ LEAST_OP, MOST_OP = 4, 14
 MOST_SHAPE = 12
 
 
-@dataclass(frozen=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """The widths that a graph's names, ops and shapes would have, and whether anything trains."""
 
     name: int
@@ -34,8 +33,7 @@ class Wanted:
     trains: bool
 
 
-@dataclass(frozen=True)
-class Columns:
+class Columns(Struct, frozen=True):
     """The widths of the columns, without the gaps between them; 0 for one that is absent."""
 
     name: int

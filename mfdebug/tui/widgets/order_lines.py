@@ -117,8 +117,7 @@ class OrderLines:
         """A folded scope has the numbers of its last node, and names the present node in it."""
         style = self._style
         folded = self._rows.is_folded(scope)
-        repeats = f" ×{scope.repeats}" if scope.repeats else ""
-        label = f"{' ' * self._indent * row.level}{'▸' if folded else '▾'} {scope.label}{repeats}"
+        label = f"{' ' * self._indent * row.level}{'▸' if folded else '▾'} {scope.title}"
         if not folded:
             return [Segment("   "), *self._marked(label, style("order--scope"))]
         now = self._debugger.where.node

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 
 from msgspec import Struct
 
-from mfdebug.core.explain.report import kind_of
-from mfdebug.core.explain.scopes import Scope, scopes_of, within
+from mfdebug.core.explain.scopes import Scope, graph_scopes, within
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.widgets.heights import Heights
 
-# In a graph with more nodes, scopes in a row that are alike have a row together, and are folded.
+# In a graph with more nodes, alike scopes in a row are folded.
 MOST_UNFOLDED = 40
 # More alike scopes than a screen has rows for are folded into their one row.
 MOST_REPEATS = 16
@@ -40,16 +39,13 @@ class OrderRows:
     def __init__(self, debugger: Debugger) -> None:
         self._debugger = debugger
         self.names = debugger.graph.names()
-        nodes, shapes = debugger.graph.nodes, debugger.plan.shapes
         large = len(self.names) > MOST_UNFOLDED
-        self.root = scopes_of(
-            self.names, (lambda node: (kind_of(nodes[node]), shapes[node])) if large else None
-        )
+        self.root = graph_scopes(debugger.graph, debugger.plan.shapes)
         self._opened: set[int] = set()
         self._folded: set[Scope] = set()
         self._heights: dict[Scope, Heights] = {}
         for scope in _inside_out(self.root):
-            if _folded_at_first(scope):
+            if large and _folded_at_first(scope):
                 self._folded.add(scope)
             self._heights[scope] = Heights(
                 1 if isinstance(part, int) else self._height(part) for part in scope.parts
@@ -108,6 +104,18 @@ class OrderRows:
             scope = part
         return opened
 
+    @property
+    def opened(self) -> frozenset[str]:
+        """The keys of the scopes that are open."""
+        scopes = _inside_out(self.root)
+        return frozenset(s.key for s in scopes if s not in self._folded and s is not self.root)
+
+    def use_opened(self, keys: frozenset[str]) -> None:
+        """Open the scopes with these keys, and fold all others."""
+        for scope in _inside_out(self.root):
+            if scope is not self.root and (scope.key in keys) == (scope in self._folded):
+                self._change(scope)
+
     def fold(self, scopes: list[Scope]) -> None:
         """Fold open scopes again."""
         for scope in reversed(scopes):
@@ -152,7 +160,10 @@ class OrderRows:
 
 
 def _folded_at_first(scope: Scope) -> bool:
-    return scope.repeats > MOST_REPEATS or bool(scope.parent and scope.parent.repeats)
+    if scope.parent and scope.parent.repeats:
+        return True
+    # Nodes in a row are what one steps through.
+    return scope.repeats > MOST_REPEATS and isinstance(scope.parts[0], Scope)
 
 
 def _inside_out(scope: Scope) -> Iterator[Scope]:

@@ -79,6 +79,9 @@ class OrderTree(LinesView, can_focus=True):
             super().__init__()
             self.node = node
 
+    class Folded(Message):
+        """The user has opened or closed a scope."""
+
     class Fitted(Message):
         """The columns have changed, and with them their headings."""
 
@@ -134,6 +137,21 @@ class OrderTree(LinesView, can_focus=True):
         self._rows.fold(scopes)
 
     @property
+    def scopes(self) -> Scope:
+        """The scopes of the graph, which the circuit folds too."""
+        return self._rows.root
+
+    @property
+    def opened(self) -> frozenset[str]:
+        """The keys of the scopes that are open."""
+        return self._rows.opened
+
+    def use_opened(self, keys: frozenset[str], node: int) -> None:
+        """Open the scopes with these keys, fold all others, and put the cursor on a node."""
+        self._rows.use_opened(keys)
+        self.select(node, unfold=False)
+
+    @property
     def marked(self) -> str:
         """A text that is marked where it is in names, ops and shapes; nothing if empty."""
         return self._order_lines.found
@@ -185,8 +203,11 @@ class OrderTree(LinesView, can_focus=True):
 
     def action_open(self) -> None:
         """Open or close the row under the cursor."""
+        of_scope = self._rows[self._cursor].scope is not None
         self._cursor = self._rows.toggle(self._cursor)
         self.show()
+        if of_scope:
+            self.post_message(self.Folded())
 
     def on_click(self, event: Click) -> None:
         """Move the cursor to the clicked row; a click on the sign of a scope folds or opens it."""

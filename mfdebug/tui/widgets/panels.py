@@ -48,7 +48,9 @@ class Panels(Horizontal):
         self.stops = StopList(session.stops, id="stops")
         self.node = NodePanel(debugger, id="node")
         self.quiz = QuizPanel(id="quiz")
-        self.circuit = CircuitView(debugger, lambda: self.node.node, id="circuit")
+        self.circuit = CircuitView(
+            debugger, lambda: self.node.node, self.order.scopes, id="circuit"
+        )
         self.cost = CostPlot(debugger, id="cost")
         self.plot = PlotPanel(session, id="plot")
         self.output = OutputList(session.printed or list, id="output")
@@ -279,6 +281,21 @@ class Panels(Horizontal):
         self.cost.crowded = above and height - rows < LEAST_FOR_CURVE
         self.show_plot_if_it_fits()
         self.call_after_refresh(self.show)
+
+    def on_order_tree_folded(self) -> None:
+        """Fold the circuit as the list."""
+        self.circuit.use_opened(self.order.opened)
+        if self.shows_circuit:
+            # It stays, even if it has to be scrolled now.
+            self._wished = True
+            self.arrange_circuit()
+
+    def on_circuit_view_folded(self) -> None:
+        """Fold the list as the circuit."""
+        node = self.order.selected if self.node.node is None else self.node.node
+        self.order.use_opened(self.circuit.opened, node)
+        self._wished = True
+        self.arrange_circuit()
 
     def on_circuit_view_reshaped(self) -> None:
         """Make room for another drawing."""

@@ -48,33 +48,33 @@ class StatusLine(LinesView):
         self.show()
 
     def _segments(self) -> list[Segment]:
-        left, right = self._fitting()
-        used = _width(left + right)
         name = self.debugger.graph.name
-        room = max(SHORTEST_NAME, min(cell_len(name), self.size.width - used - 5))
+        left, right = self._fitting(min(cell_len(name), LONGEST_NAME))
+        used = _width(left + right)
+        room = max(SHORTEST_NAME, min(cell_len(name), self.size.width - used - AROUND_NAME))
         named = [(f" {fit(name, room)}  ", self.get_component_rich_style("status--name"))]
         gap = max(1, self.size.width - used - _width(named))
         label = self.get_component_rich_style("status--label")
         pieces = [*named, *left, (" " * gap, label), *right]
         return [Segment(text, style) for text, style in pieces]
 
-    def _fitting(self) -> tuple[list[Piece], list[Piece]]:
-        """Return the pieces that fit: with the longest words for the batch, else without it."""
+    def _fitting(self, name: int) -> tuple[list[Piece], list[Piece]]:
+        """Return the longest pieces that fit beside a name.
+
+        Words are shortened before the name is cut, and the name is cut before the words for the
+        batch, which come last but for the moment's number, are left out.
+        """
         label = self.get_component_rich_style("status--label")
-        room = self.size.width - SHORTEST_NAME - 3
         long, short = self._pieces(short=False), self._pieces(short=True)
         batch = self._batch()
-        for words in batch:
-            placed = [*long[0], (f"   {words}", label)]
-            if _width(placed + long[1]) <= room:
-                return placed, long[1]
-        left, right = short
-        if batch and _width(left + right) + len(batch[-1]) < room:
-            return [*left, (f" {batch[-1]}", label)], right
-        if _width(long[0] + long[1]) <= room:
-            return long
-        # The moment's number is the least important.
-        return (left if _width(left + right) <= room else left[:-2]), right
+        placed = [([*long[0], (f"   {words}", label)], long[1]) for words in batch]
+        placed += [([*short[0], (f" {words}", label)], short[1]) for words in batch[-1:]]
+        for pairs in (placed, [long, (long[0], short[1]), short]):
+            for beside in (name, SHORTEST_NAME):
+                for left, right in pairs:
+                    if _width([*left, *right]) <= self.size.width - beside - AROUND_NAME:
+                        return left, right
+        return short[0][:-2], short[1]
 
     def _batch(self) -> list[str]:
         """Return the words for the rows of the present SGD step, the longest first."""
@@ -110,7 +110,9 @@ class StatusLine(LinesView):
 
 
 Piece = tuple[str, Style]
-SHORTEST_NAME = 5
+SHORTEST_NAME, LONGEST_NAME = 5, 20
+# The spaces before and after the name; what is at the right ends with one that may be cut.
+AROUND_NAME = 3
 
 
 def _width(pieces: list[Piece]) -> int:

@@ -98,3 +98,15 @@ def test_all_shipped_graphs_but_the_largest_fit_a_small_screen() -> None:
         for width, height in ((120, 33), (200, 43)):
             circuit = Circuit(debugger.graph, debugger.plan.shapes, width, height)
             assert circuit.plan in ("whole", "bands"), name
+
+
+def test_a_scope_of_inputs_alone_is_in_the_band_where_it_is_used() -> None:
+    debugger = shipped("transformer")
+    circuit = Circuit(debugger.graph, debugger.plan.shapes, 81, 46, opened=())
+    assert circuit.bands > 1
+    scope = circuit.box_of(debugger.graph.by_name["out/W"])
+    user = circuit.box_of(debugger.graph.by_name["scores"])
+    assert scope is not None
+    assert user is not None
+    # Its wire goes straight to where it is used, without an exit and an entry.
+    assert any(box is user for wire in scope.gives for box, _ in wire.ends)

@@ -130,6 +130,26 @@ def test_scopes_that_are_all_of_their_scope_need_no_other_one() -> None:
     ]
 
 
+def test_nodes_that_count_and_feed_each_other_become_one() -> None:
+    names = ["x", "w", "h8", "h9", "h10", "h11", "cost", "l2.a1", "l2.a2", "l2.a3"]
+    inbound = [[], [], [0, 1], [2, 1], [3, 1], [4, 1], [5], [6], [7], [8]]
+    root = scopes_of(names, lambda _node: "", inbound)
+    found = ["x", "w", "h8…11 ×4", ["h8", "h9", "h10", "h11"], "cost", "l2. ×3", ["a1", "a2", "a3"]]
+    assert outline(root, names) == found
+    # One that is not fed by the one before, that is of another kind or that skips a number.
+    apart = [sources if node != 4 else [0, 1] for node, sources in enumerate(inbound)]
+    assert "h8" in outline(scopes_of(names, lambda _node: "", apart), names)
+    assert "h8" in outline(scopes_of(names, lambda node: node == 4, inbound), names)
+    skipping = [name.replace("h10", "h20") for name in names]
+    assert "h8" in outline(scopes_of(skipping, lambda _node: "", inbound), skipping)
+
+
+@given(NAMES)
+def test_no_two_scopes_have_the_same_key(names: list[str]) -> None:
+    found = [s.key for s in all_scopes(scopes_of(names, lambda _node: "")) if s.parent is not None]
+    assert len(set(found)) == len(found)
+
+
 def test_what_differs_is_not_alike() -> None:
     names = [f"layer{i}/{leaf}" for i in range(1, 6) for leaf in ("W", "z")]
     last = scopes_of(names, lambda node: "wide" if node == 9 else "")

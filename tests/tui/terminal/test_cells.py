@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import pyte
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.color import ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
 from mfdebug.tui.terminal import cells
+from mfdebug.tui.terminal.looks import Look, change, look_of
+from mfdebug.tui.terminal.pen import Cell, Pen, Terminal
 
 
-def look(style: str) -> cells._Look:
-    return cells._look(Style.parse(style), ColorSystem.STANDARD)
+def look(style: str) -> Look:
+    return look_of(Style.parse(style), ColorSystem.STANDARD)
 
 
 @pytest.mark.parametrize(
     ("old", "new", "sent"),
     [
         ("", "red", "\x1b[31m"),
-        ("red", "", "\x1b[0m"),
+        ("red", "", "\x1b[m"),
         ("red", "red", ""),
         ("red on blue", "green on blue", "\x1b[32m"),
         ("red on blue", "on blue", "\x1b[39m"),
@@ -29,16 +34,16 @@ def look(style: str) -> cells._Look:
     ],
 )
 def test_a_change_of_style_sends_what_changed(old: str, new: str, sent: str):
-    assert cells._change(look(old), look(new)) == sent
+    assert change(look(old), look(new)) == sent
 
 
 def test_a_link_is_opened_and_closed_and_cannot_carry_an_escape():
-    linked = cells._look(Style(link="https://a.example/"), ColorSystem.STANDARD)
-    opened = cells._change(look(""), linked)
+    linked = look_of(Style(link="https://a.example/"), ColorSystem.STANDARD)
+    opened = change(look(""), linked)
     assert opened.startswith("\x1b]8;id=")
     assert opened.endswith(";https://a.example/\x1b\\")
-    assert cells._change(linked, look("")) == "\x1b]8;;\x1b\\"
-    assert cells._look(Style(link="x\x1b[2J"), ColorSystem.STANDARD) == look("")
+    assert change(linked, look("")) == "\x1b]8;;\x1b\\"
+    assert look_of(Style(link="x\x1b[2J"), ColorSystem.STANDARD) == look("")
 
 
 @pytest.mark.parametrize(
@@ -64,40 +69,111 @@ def test_text_becomes_one_entry_a_cell(text: str, width: int, expected: list[str
     ("after", "sent"),
     [
         ([("0.1234 one", "red")], ""),
-        ([("0.1239 one", "red")], "\x1b[1;6H\x1b[31m9\x1b[0m"),
-        ([("9.1239 one", "red")], "\x1b[1;1H\x1b[31m9.1239\x1b[0m"),
-        ([("9.1234 onE", "red")], "\x1b[1;1H\x1b[31m9.1234 onE\x1b[0m"),
-        ([("数1234 one", "red")], "\x1b[1;1H\x1b[31m数\x1b[0m"),
+        ([("0.1239 one", "red")], "\x1b[1;6H\x1b[31m9\x1b[m"),
+        ([("9.1239 one", "red")], "\x1b[1H\x1b[31m9.1239\x1b[m"),
+        ([("9.1234 onE", "red")], "\x1b[1H\x1b[31m9\x1b[8CE\x1b[m"),
+        ([("数1234 one", "red")], "\x1b[1H\x1b[31m数\x1b[m"),
         # Terminals do not agree on how wide this is.
         (
             [("\U0001f469\u200d\U0001f467x234 one", "red")],
-            "\x1b[1;1H\x1b[31m  \x1b[1;1H\U0001f469\u200d\U0001f467\x1b[1;3Hx\x1b[0m",
+            "\x1b[1H\x1b[31m  \x1b[1;1H\U0001f469\u200d\U0001f467\x1b[1;3Hx\x1b[m",
         ),
         (
             [("9", "red"), (".12", "blue"), ("34 one", "red")],
-            "\x1b[1;1H\x1b[31m9\x1b[34m.12\x1b[0m",
+            "\x1b[1H\x1b[31m9\x1b[34m.12\x1b[m",
         ),
     ],
 )
 def test_only_cells_that_differ_are_drawn(after: list[tuple[str, str]], sent: str):
-    def drawn(*parts: tuple[str, str]) -> list[cells._Cell]:
+    def drawn(*parts: tuple[str, str]) -> list[Cell]:
         segments = [Segment(text, Style.parse(style)) for text, style in parts]
         return cells._cells(segments, ColorSystem.STANDARD, 10)
 
-    terminal = cells.Terminal()
-    cells._Pen(terminal).draw(0, 0, drawn(("0.1234 one", "red")))
-    pen = cells._Pen(terminal)
+    terminal = Terminal()
+    Pen(terminal).draw(0, 0, drawn(("0.1234 one", "red")))
+    pen = Pen(terminal)
     pen.draw(0, 0, drawn(*after))
     assert pen.text() == sent
 
 
 def test_cells_far_apart_or_between_other_styles_are_reached_by_moving():
-    def drawn(first: str, last: str) -> list[cells._Cell]:
+    def drawn(first: str, last: str) -> list[Cell]:
         segments = [Segment(first), Segment("four", Style.parse("red")), Segment(last)]
         return cells._cells(segments, ColorSystem.STANDARD, 20)
 
-    terminal = cells.Terminal()
-    cells._Pen(terminal).draw(0, 0, drawn("aa", "b            b"))
-    pen = cells._Pen(terminal)
+    terminal = Terminal()
+    Pen(terminal).draw(0, 0, drawn("aa", "b            b"))
+    pen = Pen(terminal)
     pen.draw(0, 0, drawn("aA", "B            B"))
-    assert pen.text() == "\x1b[1;2HA\x1b[1;7HB\x1b[1;20HB"
+    assert pen.text() == "\x1b[1;2HA\x1b[4CB\x1b[12CB"
+
+
+def on_screen(*frames: list[list[Segment]], erases: bool) -> tuple[pyte.Screen, int]:
+    """Return a screen of `WIDTH` columns after some frames, and the bytes that it took."""
+    screen = pyte.Screen(WIDTH, HEIGHT)
+    stream, terminal, sent = pyte.Stream(screen), Terminal(erases=erases), 0
+    terminal.width = WIDTH
+    for frame in frames:
+        pen = Pen(terminal)
+        for y, segments in enumerate(frame):
+            pen.draw(0, y, cells._cells(segments, ColorSystem.EIGHT_BIT, WIDTH))
+        text = pen.text()
+        sent += len(text)
+        stream.feed(text)
+    return screen, sent
+
+
+def seen(cell: pyte.screens.Char) -> tuple[object, ...]:
+    """What can be seen of a cell: half blocks are two colours, one above the other."""
+    front, back = (cell.bg, cell.fg) if cell.reverse else (cell.fg, cell.bg)
+    halves = {" ": (back, back), "▀": (front, back), "▄": (back, front), "█": (front, front)}
+    if cell.data in halves and not cell.underscore:
+        return halves[cell.data]
+    return cell.data, front, back, cell.bold, cell.underscore
+
+
+WIDTH, HEIGHT = 40, 3
+STYLES = ["", "red", "bold red", "on color(23)", "bold color(81) on color(23)", "reverse red"]
+STYLES += [
+    "underline",
+    "color(60) on color(95)",
+    "color(95) on color(60)",
+    "color(60) on color(60)",
+]
+TEXTS = ["a", "0.5", " ", " " * 5, " " * 13, " " * 40, "▀", "▀▀▀", "─┤ ", "数"]
+ROW = st.lists(st.tuples(st.sampled_from(TEXTS), st.sampled_from(STYLES)), max_size=12).map(
+    lambda parts: [Segment(text, Style.parse(style)) for text, style in parts]
+)
+FRAMES = st.lists(st.lists(ROW, min_size=HEIGHT, max_size=HEIGHT), min_size=2, max_size=3)
+
+
+@given(FRAMES, st.booleans())
+def test_frames_one_after_the_other_show_what_the_last_one_shows(
+    frames: list[list[list[Segment]]], erases: bool
+):
+    after, _ = on_screen(*frames, erases=erases)
+    fresh, _ = on_screen(frames[-1], erases=False)
+    for y in range(HEIGHT):
+        # Where nothing was drawn, nothing is known of a screen.
+        for x in range(WIDTH):
+            assert seen(after.buffer[y][x]) == seen(fresh.buffer[y][x]), (x, y)
+
+
+def test_blanks_are_erased_where_that_is_shorter():
+    full = [[Segment("0.25 " * 8)]]
+    for text, longest in (("0.25", 9), (" " * 20 + "0.25", 18)):
+        row = [[Segment(text)]]
+        _, first = on_screen(full, erases=True)
+        _, both = on_screen(full, row, erases=True)
+        assert both - first <= longest
+
+
+def test_neighbouring_cells_of_a_heatmap_share_their_colours():
+    def row(*pairs: tuple[int, int]) -> list[Segment]:
+        return [Segment("▀", Style.parse(f"color({a}) on color({b})")) for a, b in pairs]
+
+    same, _ = on_screen([row((60, 95), (95, 60), (60, 95))], erases=False)
+    _, sent = on_screen([row((60, 95), (95, 60), (60, 60), (95, 95), (60, 95))], erases=False)
+    # One change of colour, five cells, the blanks of the row, the end.
+    assert sent < len("\x1b[1H\x1b[38;5;60;48;5;95m\x1b[m\x1b[49m") + 5 + WIDTH
+    assert same.display[0].startswith("▀▄▀")

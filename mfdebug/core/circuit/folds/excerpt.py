@@ -112,7 +112,8 @@ def box_of(graph: Graph, group: Group) -> Box:
             return Box(group.key, Kind.INPUT, label, group.nodes, trained=trained)
         return Box(group.key, Kind.OP, label, group.nodes, (symbol(first),), pins(first))
     if group.kind == "repeat":
-        label = split_name(plain(group.key))[-1]
+        name, _, count = plain(group.key).rpartition(" ")
+        label = f"{split_name(name.rstrip('/.'))[-1]} {count}"
         return Box(group.key, Kind.REPEAT, label, group.nodes, units=group.units)
     label = plain(group.key.rstrip("/."))
     inside = ops_text([graph.nodes[node] for node in group.nodes])

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from mfdebug.core.circuit.boxes import Box, Kind
+from mfdebug.core.circuit.boxes import Box
 from mfdebug.core.circuit.folds.excerpt import excerpt
 from mfdebug.core.circuit.folds.folding import Folding
 from mfdebug.core.circuit.layout.columns import Spacing
@@ -49,7 +49,7 @@ def _cuts(whole: Layout, width: int) -> list[int]:
 
 
 def _chosen(folding: Folding, boxes: Sequence[Box], cuts: Sequence[int]) -> list[list[int]]:
-    """Return the groups of each band; an input is in that of its first consumer."""
+    """Return the groups of each band; what takes nothing is in that of its first consumer."""
     band_of = {
         folding.group_of[box.nodes[0]]: sum(box.layer >= cut for cut in cuts) for box in boxes
     }
@@ -57,8 +57,9 @@ def _chosen(folding: Folding, boxes: Sequence[Box], cuts: Sequence[int]) -> list
     for box in boxes:
         number = folding.group_of[box.nodes[0]]
         band = band_of[number]
-        if box.kind is Kind.INPUT:
-            users = folding.users(box.nodes[0])
+        if not box.takes:
+            # An input, or a scope that only has inputs.
+            users = (user for node in folding.outputs(number) for user in folding.users(node))
             band = min((band_of[user] for user in users), default=band)
         chosen[band].append(number)
     return [groups for groups in chosen if groups]

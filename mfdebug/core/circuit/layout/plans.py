@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from mfdebug.core.circuit.folds.excerpt import excerpt
-from mfdebug.core.circuit.folds.folding import Folding, scopes_of
+from mfdebug.core.circuit.folds.folding import Folding, keys_of_scopes
 from mfdebug.core.circuit.folds.neighbourhood import neighbourhood
 from mfdebug.core.circuit.layout.bands import in_bands
 from mfdebug.core.circuit.layout.columns import SPACINGS
 from mfdebug.core.circuit.layout.layers import passing
 from mfdebug.core.circuit.layout.layout import Layout, Rows
+from mfdebug.core.explain.scopes import Scope
 from miniflow.graph import Graph
 from miniflow.ops.base import Shape
 
@@ -51,18 +52,19 @@ class Planned:
 
 def planned(
     graph: Graph,
+    scopes: Scope,
     shapes: Sequence[Shape] | None,
     width: int,
     height: int,
     opened: Collection[str] | None,
 ) -> Planned:
     """Return the drawing of a graph in a window; `opened` are its open folds, None for the best."""
-    foldings = _foldings(graph, opened)
+    foldings = _foldings(graph, scopes, opened)
     for folding in foldings:
         rows = _rows(folding)
         if rows is not None and (layout := _fitting(rows, shapes, width, height)):
             return Planned("whole", folding, layout)
-        if folding is foldings[-1] or folding.closed or not folding.closable:
+        if folding is foldings[-1] or folding.closed or not folding.opened:
             # Folded it says more than in bands with everything open.
             most = height if folding is foldings[-1] else min(height, _MOST_ROWS)
             layout = None if rows is None else _banded(rows, folding, shapes, width, most)
@@ -79,17 +81,17 @@ def around(folding: Folding, node: int, shapes: Sequence[Shape] | None, width: i
     return _fitting(rows, shapes, width, UNBOUNDED) or rows.laid_out(_SCROLL_SPACING, shapes)
 
 
-def _foldings(graph: Graph, opened: Collection[str] | None) -> list[Folding]:
+def _foldings(graph: Graph, scopes: Scope, opened: Collection[str] | None) -> list[Folding]:
     """Return the foldings to be tried, from the most open one to the most folded one."""
     if opened is not None:
-        return [Folding(graph, opened)]
-    found = [Folding(graph)]
+        return [Folding(graph, scopes, opened)]
+    found = [Folding(graph, scopes)]
     if found[0].closed and len(found[0].groups) <= _MANY_BOXES:
-        flat = Folding(graph, open_repeats=True)
-        if flat.opened != found[0].opened and len(flat.groups) <= _MANY_BOXES:
+        flat = Folding(graph, scopes, keys_of_scopes(scopes, repeats_only=True))
+        if flat.opened and len(flat.groups) <= _MANY_BOXES:
             found.insert(0, flat)
         if flat.closed and len(graph.nodes) <= _MANY_BOXES:
-            found.insert(0, Folding(graph, scopes_of(graph), open_repeats=True))
+            found.insert(0, Folding(graph, scopes, keys_of_scopes(scopes)))
     return found
 
 

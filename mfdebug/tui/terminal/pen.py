@@ -1,0 +1,149 @@
+"""Draws the cells of a terminal that differ from what it shows, with few bytes."""
+
+from __future__ import annotations
+
+from rich.cells import cell_len
+
+from mfdebug.tui.terminal.looks import PLAIN, Look, change, is_filled, kept, shows_as_blank, swapped
+from miniflow.text.characters import JOINER
+
+# A cell is its character, with combining characters, and its look. The second cell of a wide
+# character has the same text after a NUL: it differs from another cell exactly when the first
+# does, so no difference starts or ends in the middle of a wide character.
+Cell = tuple[str, Look]
+
+# Terminals disagree on the width of a cluster with one of these: one draws a single emoji, another
+# each character by itself.
+_OF_ANY_WIDTH = frozenset({JOINER, "\ufe0f"})
+# Up to this many unchanged cells are sent again, instead of moving the cursor ("\x1b[12C").
+_MOVE = 5
+# From this many blanks on they are erased: to the end of the line ("\x1b[K"), or some of them
+# ("\x1b[12X"), after which the cursor has to be moved.
+_ERASE_LINE, _ERASE = 4, 10
+_UPPER, _LOWER, _FULL = "▀▄█"
+
+
+class Terminal:
+    """What the terminal shows, row by row; it is not `known` before a full update.
+
+    `width` is its columns, 0 if they are not known; `erases` says whether what it erases gets the
+    present background.
+    """
+
+    def __init__(self, *, erases: bool = False) -> None:
+        self.rows: dict[int, list[Cell | None]] = {}
+        self.known = False
+        self.width = 0
+        self.erases = erases
+
+    def row(self, y: int, width: int) -> list[Cell | None]:
+        """Return the cells of a row, at least `width` of them; None is an unknown cell."""
+        row = self.rows.setdefault(y, [])
+        if len(row) < width:
+            row.extend([None] * (width - len(row)))
+        return row
+
+
+class Pen:
+    """Draws the cells that differ, with as few cursor moves and style changes as possible."""
+
+    def __init__(self, terminal: Terminal) -> None:
+        self.terminal = terminal
+        self.look = PLAIN
+        self.x = self.y = -1
+        self.out: list[str] = []
+
+    def draw(self, x: int, y: int, cells: list[Cell]) -> None:
+        """Draw neighbouring cells of a row, from column `x` on."""
+        shown = self.terminal.row(y, x + len(cells))
+        if shown[x : x + len(cells)] == cells:
+            return
+        for at, cell in enumerate(cells, x):
+            if shown[at] == cell:
+                continue
+            if cell[1].blank and self.terminal.erases and self._erase(x, at, y, cells, shown):
+                continue
+            shown[at] = cell
+            if cell[0][0] == "\0":
+                # The cursor moved past it with the first cell of the character.
+                self.x += 1
+                continue
+            self.go(at, y, cells[max(0, self.x - x) : at - x])
+            self.put(cell)
+
+    def _erase(self, x: int, at: int, y: int, cells: list[Cell], shown: list[Cell | None]) -> bool:
+        """Erase the blanks from column `at` on, if they are so many that this is shorter."""
+        blank, most = cells[at - x], x + len(cells)
+        end = at + 1
+        while end < most and cells[end - x] == blank:
+            end += 1
+        last = end
+        while shown[last - 1] == blank:
+            last -= 1
+        to_end = end == self.terminal.width
+        if last - at < (_ERASE_LINE if to_end else _ERASE):
+            return False
+        self.go(at, y, cells[max(0, self.x - x) : at - x])
+        self._use(blank[1])
+        self.out.append("\x1b[K" if to_end else f"\x1b[{last - at}X")
+        shown[at:end] = [blank] * (end - at)
+        return True
+
+    def go(self, x: int, y: int, between: list[Cell]) -> None:
+        """Move to a cell, by sending the cells `between` again where that is shorter."""
+        if y == self.y and x == self.x:
+            return
+        ahead = x - self.x if y == self.y else 0
+        if 0 < ahead == len(between) <= _MOVE and all(
+            self.suits(look) and text.isascii() for text, look in between
+        ):
+            for cell in between:
+                self.put(cell)
+        elif ahead > 0 and self.x >= 0:
+            self.out.append(f"\x1b[{ahead}C" if ahead > 1 else "\x1b[C")
+        else:
+            self.out.append(f"\x1b[{y + 1};{x + 1}H" if x else f"\x1b[{y + 1}H")
+        self.x, self.y = x, y
+
+    def suits(self, look: Look) -> bool:
+        """Whether a cell of this look needs no change of style; a blank has no foreground."""
+        return look is self.look or (look.blank and shows_as_blank(self.look) == look)
+
+    def put(self, cell: Cell) -> None:
+        """Draw a cell at the cursor."""
+        text, look = cell
+        self.x += 1
+        if not self.suits(look):
+            text, look = self._as_blocks(text, look)
+            self._use(look)
+        if text.isascii() or _OF_ANY_WIDTH.isdisjoint(text):
+            self.out.append(text)
+            return
+        # Blanks erase what a narrow drawing would leave; the cursor is then at an unknown column.
+        self.out.append(f"{' ' * cell_len(text)}\x1b[{self.y + 1};{self.x}H{text}")
+        self.y = -1
+
+    def _use(self, look: Look) -> None:
+        if not self.suits(look):
+            if look.blank:
+                look = kept(self.look, look)
+            self.out.append(change(self.look, look))
+            self.look = look
+
+    def _as_blocks(self, text: str, look: Look) -> tuple[str, Look]:
+        """Return what looks like a half block, or a blank among them, and changes fewer colours."""
+        if text == _UPPER and (other := swapped(look)) is not None:
+            if other != look:
+                cheaper = len(change(self.look, other)) < len(change(self.look, look))
+                return (_LOWER, other) if cheaper else (text, look)
+            # With 256 colours, or fewer, both halves may have the same one.
+            text, look = " ", shows_as_blank(look)
+        after_block = bool(self.out) and self.out[-1] in (_UPPER, _LOWER, _FULL)
+        if text == " " and look.blank and after_block and is_filled(self.look, look):
+            return _FULL, self.look
+        return text, look
+
+    def text(self) -> str:
+        """Return what is to be sent, with which the terminal has its plain look again."""
+        self.out.append(change(self.look, PLAIN))
+        return "".join(self.out)
