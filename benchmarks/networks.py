@@ -192,6 +192,7 @@ def going_back(dtypes: Sequence[str], rounds: int) -> list[str]:
         "",
         "To the end of a step, and to any moment of it, in processor time. *apart* is the",
         "number of SGD steps between checkpoints; in the older part of a run it can be twice that.",
+        "Where they fit, the gradients of the last steps are kept as well.",
         "",
         "| dtype | history at most | taken | apart | to an end, median | most | to any | most |",
         "|:--|--:|--:|--:|--:|--:|--:|--:|",

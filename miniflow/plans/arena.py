@@ -26,7 +26,8 @@ class Arena:
 
     `parameters`, `parameter_gradients` and the arrays of `kept` (the optimizer's state, by name)
     are flat; `parts` are the slices of each trainable in them. `of_ops` has the arrays that ops
-    keep from pass to pass, by node and name. `lasting` and `whole` are flat too.
+    keep from pass to pass, by node and name. `lasting`, `whole` and `beside_updates`, which is what
+    lasts and no update changes, are flat too.
     """
 
     def __init__(self, graph: Structure, shapes: list[Shape]) -> None:
@@ -91,6 +92,7 @@ class Arena:
         for i in untrained:
             self.gradients[i] = shaped(i, take(padded_sizes[i]))
         self.lasting = block[:lasting]
+        self.beside_updates = block[parameters * (1 + len(keeps)) : lasting]
         self.whole = block[:total]
         self._trained_shapes = [shapes[i] for i in trainables]
 

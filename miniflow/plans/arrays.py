@@ -16,7 +16,7 @@ from miniflow.node import Input
 from miniflow.ops.base import Array, Call, Calls, Op, Shape, as_floats, follows_rules
 from miniflow.ops.calls import run
 from miniflow.plans.arena import Arena
-from miniflow.plans.base import Plan, State
+from miniflow.plans.base import Leavings, Plan, State
 from miniflow.plans.custom_node import LessonNode
 from miniflow.plans.silence import context_without_warnings
 from miniflow.plans.trace import ArrayTrace, Trace
@@ -381,6 +381,32 @@ class ArrayPlan(Plan):
         """Copy the lasting part back."""
         lasting, control = state
         np.copyto(self._arena.lasting, lasting)
+        self.take_control(control)
+
+    @property
+    def leavings_bytes(self) -> int:
+        """The size of the parameters' gradients, of what lasts beside, and of array objects."""
+        arena = self._arena
+        return arena.parameter_gradients.nbytes + arena.beside_updates.nbytes + 200
+
+    def save_leavings(self, over: Leavings | None = None) -> Leavings:
+        """Copy the parameters' gradients, and what lasts and is not updated."""
+        parts = self._arena.parameter_gradients, self._arena.beside_updates
+        if over is None:
+            return tuple(part.copy() for part in parts), self.control
+        for copy, part in zip(over[0], parts, strict=True):
+            np.copyto(copy, part)
+        return over[0], self.control
+
+    def update_again(self, sgd_step: int, leavings: Leavings) -> None:
+        """Run the update calls on the gradients of then."""
+        (gradients, beside), control = leavings
+        np.copyto(self._arena.parameter_gradients, gradients)
+        self._sgd_step[0] = self.steps_before + sgd_step
+        self._begin_step(sgd_step)
+        whole, _ = self._updates.present(updates=self.updates_in(sgd_step))
+        self._without_warnings(run, whole)
+        np.copyto(self._arena.beside_updates, beside)
         self.take_control(control)
 
     def progress(self, sgd_steps: int) -> Progress:

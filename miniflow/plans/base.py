@@ -40,6 +40,8 @@ class Control(NamedTuple):
 
 # The state that lasts between SGD steps, in the plan's own form, and the control of the run.
 State = tuple[Any, Control]
+# What an SGD step that was run leaves for its update to be made again, and the control after it.
+Leavings = tuple[Any, Control]
 
 
 # Called in each SGD step of a training, after its backward pass and before its update.
@@ -250,6 +252,23 @@ class Plan(ABC):
     @abstractmethod
     def restore(self, state: State) -> None:
         """Restore a state that `save` returned."""
+
+    @property
+    def leavings_bytes(self) -> int:
+        """The size of what `save_leavings` returns, in bytes; 0 if the plan has none."""
+        return 0
+
+    def save_leavings(self, over: Leavings | None = None) -> Leavings:
+        """Return the gradients of the SGD step that was just run, perhaps in the memory of `over`.
+
+        With the state before that step they are all that its update needs: with Adam they are a
+        third of the state after it.
+        """
+        raise NotImplementedError
+
+    def update_again(self, sgd_step: int, leavings: Leavings) -> None:
+        """Go from the state before an SGD step to that after it, without its passes."""
+        raise NotImplementedError
 
     def progress(self, sgd_steps: int) -> Progress:
         """Return the progress after `sgd_steps` of this run, from which another run can continue.

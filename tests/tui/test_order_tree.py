@@ -317,3 +317,22 @@ def test_the_legend_fits_its_two_lines() -> None:
         assert len(lines) <= 2
         assert all(len(line) <= width for line in lines)
     assert "? unknown" in legend_text(110)
+
+
+async def test_a_key_that_moves_the_cursor_reads_no_row_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with opened(chain(30)) as driver:
+        await driver.press("n", "down", "down")
+        read: list[int] = []
+        value_freshness = State.value_freshness
+        monkeypatch.setattr(
+            State,
+            "value_freshness",
+            lambda self, node: read.append(node) or value_freshness(self, node),
+        )
+        tree_of(driver).action_move(1)
+        await driver.pilot.pause()
+        # The node panel reads its node and those around it.
+        assert len(set(read)) < tree_of(driver).size.height / 2
+        assert driver.screen.panels.node.node == tree_of(driver).selected

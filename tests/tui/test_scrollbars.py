@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import pytest
 
 from mfdebug.tui.widgets.lines import LinesView
+from mfdebug.tui.widgets.node_panel import NodePanel
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Add, Mul, Sum
@@ -67,3 +69,40 @@ async def test_no_text_touches_a_scrollbar(graph: str, size: tuple[int, int]) ->
             assert touched(driver) == []
             bars += len(shown(driver))
     assert bars > 5
+
+
+async def test_the_node_panel_is_not_laid_out_for_its_scrollbar(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with opened(long()) as driver:
+        panel = driver.app.screen.query_one(NodePanel)
+        layouts = 0
+        refresh_layout = type(driver.screen)._refresh_layout
+
+        def counted(*arguments: Any, **given: Any) -> None:
+            nonlocal layouts
+            layouts += 1
+            refresh_layout(*arguments, **given)
+
+        await driver.press("t", "end")
+        bars = []
+        monkeypatch.setattr(type(driver.screen), "_refresh_layout", counted)
+        for key in ("up", "down", "home", "end"):
+            await driver.press(key)
+            scrolls = panel.max_scroll_y > 0
+            bar = panel.region.right - 1
+            rows = screen_text(driver.app).split("\n")[panel.region.y : panel.region.bottom]
+            assert scrolls or not any(row[bar : bar + 1].strip() for row in rows)
+            bars.append(scrolls)
+        assert layouts == 0
+    # Both kinds of node were shown.
+    assert len(set(bars)) == 2
+
+
+async def test_a_shorter_node_is_shown_from_its_first_line() -> None:
+    async with opened(long()) as driver:
+        panel = driver.app.screen.query_one(NodePanel)
+        await driver.press("t", "end", "up", "tab", "greater_than_sign")
+        assert panel.scroll_offset.y > 0
+        await driver.press("tab", "up")
+        assert (panel.scroll_offset.y, panel.max_scroll_y) == (0, 0)

@@ -23,7 +23,7 @@ MOST_ENTRIES = 4
 # Entries summed at a time, so that their absolute values stay in the processor's cache.
 _PIECE = 2**15
 # Remembered arrays; a screen shows fewer.
-_MOST_KNOWN = 4096
+MOST_KNOWN = 4096
 
 
 class Size(Struct, frozen=True):
@@ -82,7 +82,7 @@ class Sizes:
         made = sum(edit.after <= debugger.moment for edit in debugger.edits)
         known_for = (made, debugger.timeline.builds)
         same = known_for == self._known_for and debugger.edits is self._edits
-        if not same or len(self._known) > _MOST_KNOWN:
+        if not same or len(self._known) > MOST_KNOWN:
             self._known.clear()
             self._seen_updates.clear()
         self._known_for, self._edits = known_for, debugger.edits

@@ -200,7 +200,7 @@ def histogram(array: Array, bins: int = 8) -> str:
         scale = max(abs(scan.low), abs(scan.high))
         low, high = scan.low / scale, scan.high / scale
         for piece in _pieces(array):
-            finite = piece[np.isfinite(piece)]
+            finite = piece if scan.finite == array.size else piece[np.isfinite(piece)]
             where = ((finite / scale - low) / (high - low) * bins).astype(np.int64)
             counts += np.bincount(where.clip(0, bins - 1), minlength=bins)
     peak = int(counts.max())

@@ -40,6 +40,8 @@ class ComputedCursor(Cursor):
         self._edits_after: dict[int, list[Edit]] = {}
         # SGD steps run in one call of the plan.
         self._batch = 1
+        # The SGD step that is walked from its start, without edits; -1 if there is none.
+        self._walked = -1
 
     def move(self, moment: int, progress: Progress | None = None) -> int:
         """Move the cursor to `moment`, or the nearest that exists; return the moment reached.
@@ -177,7 +179,8 @@ class ComputedCursor(Cursor):
         name = self.timeline.name(moment)
         self.last_update = None
         if self.timeline.position(moment) == 1:
-            self.checkpoints.record(name.sgd_step, self.plan, recent=True)
+            self._record(name.sgd_step, recent=True)
+            self._walked = name.sgd_step
             self.plan.feed(name.sgd_step)
             if isinstance(self.graph.nodes[self.graph.cost], Input):
                 self._record_cost(name.sgd_step)
@@ -206,6 +209,12 @@ class ComputedCursor(Cursor):
         if name.phase == "forward" and name.node == self.graph.cost:
             self._record_cost(name.sgd_step)
 
+    def _record(self, sgd_step: int, *, recent: bool = False) -> None:
+        """Save the state at the start of an SGD step, as far as that is due."""
+        self.checkpoints.record(sgd_step, self.plan, recent=recent)
+        if self._walked >= 0 and self._walked == sgd_step - 1:
+            self.checkpoints.went_through(sgd_step, self.plan)
+
     def _record_cost(self, sgd_step: int) -> None:
         self.costs[sgd_step : sgd_step + 1] = array("d", [self.plan.cost()])
 
@@ -215,6 +224,8 @@ class ComputedCursor(Cursor):
         return self.plan.value(node).copy(), tuple(array.copy() for array in state)
 
     def _apply_edits(self, moment: int) -> None:
+        if moment in self._edits_after or self.overrides:
+            self._walked = -1
         for edit in self._edits_after.get(moment, ()):
             if edit.sets_schedule:
                 self.plan.set_schedule(edit.schedule, self.timeline.sgd_step(moment + 1))
@@ -252,19 +263,19 @@ class ComputedCursor(Cursor):
         found = self.checkpoints.before(sgd_step)
         if ahead:
             here = -(-self.moment // self.timeline.length)
-            if found is None or found[0] <= here <= sgd_step:
+            if found is None or found.sgd_step <= here <= sgd_step:
                 self._walk(self.timeline.start_of(here))
                 return here
         self.overrides.forget_computed()
+        self._walked = -1
         if found is None:
             self.plan.restore(self.checkpoints.origin)
             self.moment = 0
             self._apply_edits(0)
             return 0
-        step, state = found
-        self.plan.restore(state)
-        self.moment = self.timeline.start_of(step)
-        return step
+        found.restore(self.plan)
+        self.moment = self.timeline.start_of(found.sgd_step)
+        return found.sgd_step
 
     def _run(self, first: int, last: int) -> int:
         """Run whole SGD steps from `first` towards `last`; return the step reached.
@@ -279,7 +290,8 @@ class ComputedCursor(Cursor):
 
     def _run_batch(self, first: int, last: int, trace: Trace | None = None) -> int:
         """Run whole SGD steps for about `REPORT_EVERY` seconds at most; return the step reached."""
-        self.checkpoints.record(first, self.plan)
+        self._record(first)
+        self._walked = -1
         count = min(last, self.checkpoints.due(first + 1), first + self._batch) - first
         costs = array("d")
         started = time.monotonic()
@@ -291,7 +303,7 @@ class ComputedCursor(Cursor):
             )
             raise
         elapsed = time.monotonic() - started
-        self.checkpoints.pace(elapsed / count)
+        self.checkpoints.ran(first + count, self.plan, elapsed / count)
         if count == self._batch and elapsed < REPORT_EVERY / 4:
             self._batch *= 2
         elif elapsed > REPORT_EVERY:

@@ -48,6 +48,8 @@ def fit_middle(text: str, width: int) -> str:
 
 def _end(text: str, width: int) -> str:
     """Return the longest end of `text` that has at most `width` cells."""
+    if text.isascii() and text.isprintable():
+        return text[max(0, len(text) - width) :]
     at = len(text)
     for start, _, size in reversed(split_graphemes(text)[0]):
         width -= size

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 from rich.segment import Segment
+from rich.style import Style
 from textual.geometry import Region, Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
@@ -58,6 +59,7 @@ class LinesView(ScrollView, can_focus=False):
         # The rendered strip of each visible row, and what else it depended on besides the lines.
         self._rendered: dict[int, Strip] = {}
         self._rendered_for: object = None
+        self._part_styles: dict[tuple[tuple[str, ...], bool], Style] = {}
         self._painting = False
         self._revealed: int | None = None
 
@@ -105,19 +107,23 @@ class LinesView(ScrollView, can_focus=False):
     def _resize_content(self) -> None:
         """Update scrollbars and scroll offset for the new extent.
 
-        Assigning `virtual_size` causes a layout, which is unnecessary while everything fits.
+        Assigning `virtual_size` causes a layout, which is unnecessary while everything fits, and
+        where no scrollbar comes or goes.
         """
         if self._extent == self.virtual_size:
             return
-        room = self.scrollable_content_region.size
+        room, styles = self.scrollable_content_region.size, self.styles
         fits = all(
             size.width <= room.width and size.height <= room.height
             for size in (self._extent, self.virtual_size)
         )
-        if fits and not self.styles.auto_dimensions:
-            self.set_reactive(Widget.virtual_size, self._extent)
-        else:
+        stays = "auto" not in (styles.overflow_x, styles.overflow_y)
+        if styles.auto_dimensions or not (fits or stays):
             self.virtual_size = self._extent
+            return
+        self.set_reactive(Widget.virtual_size, self._extent)
+        if stays:
+            self._scroll_update(self._extent)
 
     # Scrolling ---------------------------------------------------------------------------
 
@@ -152,7 +158,24 @@ class LinesView(ScrollView, can_focus=False):
         """Render everything or `regions` again; for new content, `reload` is cheaper."""
         if repaint:
             self._rendered.clear()
+            self._part_styles.clear()
         return super().refresh(*regions, repaint=repaint, layout=layout, recompose=recompose)
+
+    def notify_style_update(self) -> None:
+        """Forget the styles of the parts."""
+        self._part_styles.clear()
+        super().notify_style_update()
+
+    def get_component_rich_style(
+        self, *names: str, partial: bool = False, default: Style | None = None
+    ) -> Style:
+        """Return the style of a part, which Textual would compute again after every refresh."""
+        style = self._part_styles.get((names, partial))
+        if style is None:
+            style = super().get_component_rich_style(*names, partial=partial, default=default)
+            if default is None:
+                self._part_styles[names, partial] = style
+        return style
 
     def render_lines(self, crop: Region) -> list[Strip]:
         """Render for the screen."""

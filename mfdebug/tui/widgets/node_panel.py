@@ -22,6 +22,7 @@ from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.moment_lines import moment_lines, ordering_panel_lines
 from mfdebug.tui.widgets.node_lines import NodeLines
 from mfdebug.tui.widgets.node_look import Look
+from mfdebug.tui.widgets.quiet_scrollbar import QuietScrollBar
 from mfdebug.tui.widgets.tensor import Line
 from mfdebug.tui.widgets.tensor_columns import NumberSpan
 from mfdebug.tui.widgets.tensor_view import VIEWS, TensorView, View
@@ -56,6 +57,7 @@ class NodePanel(LinesView, can_focus=True):
         background: $background;
         padding: 0 0 0 1;
         overflow-x: hidden;
+        overflow-y: scroll;
         & > .node--title { color: $accent; text-style: bold; }
         & > .node--label { color: $text-muted; text-style: bold; }
         & > .node--dim { color: $text-muted; }
@@ -237,6 +239,11 @@ class NodePanel(LinesView, can_focus=True):
             if self.scroll_offset.y:
                 self.scroll_to(y=0, animate=False, immediate=True)
         self.update_lines(Strip(line) for line in self._compose_lines())
+
+    def on_mount(self) -> None:
+        """Have a scrollbar that is there from the start, so that its coming needs no layout."""
+        super().on_mount()
+        self.vertical_scrollbar.renderer = QuietScrollBar  # type: ignore[misc]
 
     def on_resize(self) -> None:
         """Fit the lines to the panel."""

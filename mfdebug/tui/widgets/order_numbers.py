@@ -13,7 +13,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mfdebug.core.explain.list_marks import OVERRIDDEN_MARK
-from mfdebug.core.explain.sizes import MOST_SUMMED, Size, Sizes
+from mfdebug.core.explain.sizes import MOST_KNOWN, MOST_SUMMED, Size, Sizes
 from mfdebug.core.format.column_numbers import column_entries, column_number, magnitude_bar
 from mfdebug.core.format.numbers import histogram
 from mfdebug.core.timeline.debugger import Debugger, Freshness
@@ -32,6 +32,8 @@ ASKED = "?"
 WRONG = "!"
 # A larger tensor gets no histogram in its row, which would delay the frame.
 MOST_COUNTED = 100_000
+# The cells of a histogram at most.
+BARS = 12
 
 
 class OrderNumbers:
@@ -43,6 +45,8 @@ class OrderNumbers:
         self._style = style
         self._receivers: Set[int] = frozenset()
         self._receivers_of: int | None = None
+        # The histogram of each node's value, and the size that was known of the same numbers.
+        self._histograms: dict[int, tuple[Size, str]] = {}
 
     def refresh(self) -> None:
         """Prepare for the present moment; called once per frame."""
@@ -170,12 +174,23 @@ class OrderNumbers:
         text = ""
         if not freshness.absent and (node, "value") not in debugger.state.concealed:
             value = debugger.state.value(node)
-            entries = self._sizes.value(node).entries
+            size = self._sizes.value(node)
+            entries = size.entries
             if column_entries(entries, columns.number + columns.value_bar):
                 text = ""  # they are in the column of values
             elif len(entries) > 1:
                 text = column_entries(entries, width)
             elif 1 < value.size <= min(MOST_COUNTED, MOST_SUMMED):
-                text = histogram(value, min(width, 12))
+                text = self._histogram(node, size, min(width, BARS))
         kind = "order--dim" if freshness is Freshness.STALE else "order--plain"
         return Segment(f" {fit(text, width)}", self._style(kind))
+
+    def _histogram(self, node: int, size: Size, width: int) -> str:
+        """Return the histogram of a node's value; counted once for each time that it changes."""
+        known = self._histograms.get(node)
+        if known is None or known[0] is not size or len(known[1]) != width:
+            if len(self._histograms) > MOST_KNOWN:
+                self._histograms.clear()
+            known = size, histogram(self._debugger.state.value(node), width)
+            self._histograms[node] = known
+        return known[1]

@@ -73,7 +73,7 @@ class OrderTree(LinesView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("order")
 
     class Selected(Message):
-        """The cursor has moved to another node."""
+        """The cursor has moved to another row, perhaps of another node; it is not shown yet."""
 
         def __init__(self, node: int) -> None:
             super().__init__()
@@ -99,6 +99,8 @@ class OrderTree(LinesView, can_focus=True):
         self._rows = OrderRows(debugger)
         self._order_lines = OrderLines(debugger, stops, self._rows, self.get_component_rich_style)
         self._cursor = 0
+        # The lines of the moment that is shown, without the cursor.
+        self._strips: dict[int, Strip] = {}
 
     # Interface for the screen ----------------------------------------------------------
 
@@ -167,13 +169,19 @@ class OrderTree(LinesView, can_focus=True):
 
     def show(self) -> None:
         """Show the present moment."""
-        self._fit()
+        self._strips.clear()
         self._order_lines.refresh()
+        self.show_cursor()
+
+    def show_cursor(self) -> None:
+        """Show where the cursor is, if nothing else has changed."""
+        self._fit()
         self.reload(Size(self.line_width, len(self._rows) * self._spacing))
         self.reveal(self._cursor * self._spacing)
 
     def _fit(self) -> None:
         if self._order_lines.fit(self.line_width):
+            self._strips.clear()
             self.post_message(self.Fitted())
 
     @property
@@ -186,7 +194,7 @@ class OrderTree(LinesView, can_focus=True):
         row = min(max(row, 0), len(self._rows) - 1)
         if row != self._cursor:
             self._cursor = row
-            self.show()
+            # Who is told shows the cursor, in one frame with the node.
             self.post_message(self.Selected(self.selected))
 
     def action_move(self, by: int) -> None:
@@ -232,7 +240,9 @@ class OrderTree(LinesView, can_focus=True):
         y, blank = divmod(y, self._spacing)
         if blank:
             return Strip.blank(self.line_width)
-        strip = Strip(self._order_lines.segments(self._rows[y]))
+        strip = self._strips.get(y)
+        if strip is None:
+            strip = self._strips[y] = Strip(self._order_lines.segments(self._rows[y]))
         if y == self._cursor:
             row = self._rows[y]
             is_node = row.scope is None and row.edge < 0

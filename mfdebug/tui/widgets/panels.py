@@ -319,7 +319,9 @@ class Panels(Horizontal):
     def on_order_tree_selected(self, event: OrderTree.Selected) -> None:
         """Show the node under the cursor of the order."""
         self.node.node = event.node
-        self.show_node()
+        self.order.show_cursor()
+        show_all((self.circuit, self.node))
+        self.draw_titles()
 
     def on_node_panel_entry_chosen(self) -> None:
         """Update the node panel for the selected entry."""

@@ -23,6 +23,8 @@ Line = list[Segment]
 
 # Statistics over more entries than this would delay the frame.
 STATISTICS_LIMIT = 1_000_000
+# The cells of a histogram.
+HISTOGRAM = 8
 FAINT = 0.1
 STRONG = 2 / 3
 GAP = "  "
@@ -90,7 +92,9 @@ def summary_text(array: Array, width: int) -> str:
     if array.size > STATISTICS_LIMIT:
         return ""
     statistics = summary(array)
-    longest = f"{histogram(array)} {statistics.text()}"
+    text = statistics.text()
+    if cell_len(text) + 1 + HISTOGRAM <= width:
+        # Counted only where it fits: it takes longer than the rest.
+        return f"{histogram(array, HISTOGRAM)} {text}"
     shortest = f"{scalar(statistics.min, 4)} … {scalar(statistics.max, 4)}"
-    fitting = [text for text in (longest, statistics.text(), shortest) if cell_len(text) <= width]
-    return fitting[0] if fitting else ""
+    return next((form for form in (text, shortest) if cell_len(form) <= width), "")

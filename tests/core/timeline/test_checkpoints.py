@@ -84,8 +84,11 @@ def plan() -> Plan:
 
 
 def test_where_a_replay_takes_long_they_are_closer_together() -> None:
-    checkpoints = Checkpoints(plan())
+    run = plan()
+    checkpoints = Checkpoints(run)
     assert checkpoints.stride == FIRST_STRIDE
+    # The first of them says how long a copy takes.
+    checkpoints.record(0, run)
     checkpoints.pace(LONG)
     assert checkpoints.stride == 1
 
