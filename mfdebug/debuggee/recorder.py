@@ -79,6 +79,8 @@ class Recorder:
         # Called with each class that the program defines or, from Python 3.12 on, makes an
         # instance of.
         self.class_seen: list[Callable[[type], None]] = []
+        # Called before the last record is written, since the program ends.
+        self.at_end: list[Callable[[], object]] = []
         # The nodes of the last pass that was written, by number.
         self.nodes: list[Any] = []
         self._process = os.getpid()
@@ -330,6 +332,8 @@ class Recorder:
         try:
             if self.script is not None:
                 self.drop_script()
+            for write in self.at_end:
+                write()
             self.close()
             self._write_final_inputs()
             self.ring.put(Record(END, data=as_json(self._last_error()).encode()))

@@ -14,6 +14,7 @@ from ..graph_numbers import ByParameters
 from ..tape import Tape
 from ..tracebacks import hidden
 from .callers import Callers
+from .faults import Faults
 from .forward import Forward
 from .gradients import Gradients
 from .optimizers import Optimizers
@@ -83,6 +84,7 @@ class Taps:
         self._tape = Tape(recorder, "torch", ByParameters(recorder, tensors.encoded), sites.span)
         self._forward = Forward(torch, self._tape, tensors, sites)
         self._gradients = Gradients(recorder, self._tape, self._forward, tensors)
+        self._faults = Faults(recorder, self._tape, self._forward)
         self._callers = Callers(torch.overrides.handle_torch_function.__code__)
         self._optimizers = Optimizers(torch, recorder, self._tape, tensors)
         tensor = torch.Tensor
@@ -120,7 +122,12 @@ class Taps:
             if kwargs.get("_stacklevel", 0) > DIRECT:
                 # Its warning is about a frame beyond those that are in the stack twice.
                 kwargs = {**kwargs, "_stacklevel": kwargs["_stacklevel"] + TWICE}
-            out = call(function, args, kwargs)
+            try:
+                out = call(function, args, kwargs)
+            except Exception as error:
+                if begun is not None:
+                    self._noted(others, self._faults.raised, begun, error)
+                raise
             if begun is not None:
                 self._noted(others, self._forward.after, begun, out)
             return out
@@ -176,6 +183,7 @@ class Taps:
     def install(self) -> None:
         """Start noting."""
         torch = self._torch
+        self._recorder.at_end.append(lambda: self._noted(True, self._faults.write))
         self._optimizers.watch()
         self._sync()
         kind = torch.set_grad_enabled
@@ -286,6 +294,7 @@ class Taps:
             self._running += 1
             # Torch passes them by position: seeds, two truths, inputs.
             inputs = args[3] if len(args) > 3 and not kwargs.get("accumulate_grad") else ()
+            self._noted(True, self._faults.settle, roots)
             pass_ = self._noted(True, self._gradients.before, roots, inputs)
             out = error = None
             try:
