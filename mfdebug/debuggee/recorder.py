@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 MAX_LAYOUTS = 5000
 # Characters kept of an error message.
 MAX_MESSAGE = 500
+# Libraries of which it is reported that the program has imported them.
+LIBRARIES = ("torch", "autograd", "jax", "tensorflow")
 
 
 class Recorder:
@@ -336,7 +338,9 @@ class Recorder:
                 write()
             self.close()
             self._write_final_inputs()
-            self.ring.put(Record(END, data=as_json(self._last_error()).encode()))
+            imported = [name for name in LIBRARIES if name in sys.modules]
+            last = {**self._last_error(), "imported": imported}
+            self.ring.put(Record(END, data=as_json(last).encode()))
         finally:
             self.detach()
 

@@ -34,7 +34,7 @@ def cut_when_uncaught(ours: str) -> None:
 
 def cut_when_walked(traceback: Any, ours: str) -> None:
     """From now on, cut the tracebacks that the module `traceback` reads for a program."""
-    walk = getattr(traceback, _WALK, None)
+    walk: Any = getattr(traceback, _WALK, None)
 
     def walked(trace: TracebackType | None) -> Any:
         _cut(trace, ours)

@@ -16,6 +16,7 @@ from mfdebug.running.intake import Sink
 from mfdebug.running.launcher import Program, Streams, check_program
 from mfdebug.running.live_run import LiveRun
 from mfdebug.running.node_check import Prober
+from mfdebug.running.what_is_seen import what_is_seen
 from miniflow.errors import FileError
 
 # Seconds without progress after which an incomplete first pass is shown, as forward only.
@@ -86,9 +87,9 @@ def _open_session_on(
     try:
         run.run_to(0, _is_stalled(run))
         if not len(run):
-            needs = "it needs nodes with a list of inputs, and calls of their forward()"
             problem = f"it ran no graph; {run.ending}" if run.ending else "it ran no graph"
-            raise FileError(problem, where=where, hint="" if run.program.failed else needs)
+            hint = "" if run.program.failed else what_is_seen(run.program.intake.imported)
+            raise FileError(problem, where=where, hint=hint)
         lines = RecordedLines(run, checker=Prober(run))
         session = open_session(lines.debugger(run.outline(0).line))
         if captured:

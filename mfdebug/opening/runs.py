@@ -16,6 +16,7 @@ from mfdebug.recording.debugger import RecordedLines
 from mfdebug.recording.reader import RunReader
 from mfdebug.recording.run_diff import compare_files
 from mfdebug.recording.run_diff_report import run_diff_data, run_diff_parts
+from mfdebug.running.what_is_seen import what_is_seen
 from miniflow.errors import FileError, nearest, printable
 
 # The number of bytes of a file that are hashed to identify it.
@@ -31,7 +32,7 @@ def open_run(name: str) -> Session:
     path = located_run(name)
     run = RunReader(path)
     if not len(run):
-        raise FileError("the program ran no graph", where=name)
+        raise FileError("the program ran no graph", where=name, hint=what_is_seen())
     lines = RecordedLines(run)
     session = open_session(lines.debugger(run.outline(0).line), origin=origin_of(name))
     session.compare_run = compared_with(path)

@@ -87,8 +87,8 @@ def test_every_number_is_the_programs_own(lab: dict[str, Lab], name: str) -> Non
             "trap_error_forward",
             3,
             "linear",
-            "forward of model.0.linear in trap_error_forward.py, line 11 raised RuntimeError: mat1 and mat2 "
-            "shapes cannot be multiplied (2x5 and 3x4) "
+            "forward of model.0.linear in trap_error_forward.py, line 11 raised RuntimeError: "
+            "mat1 and mat2 shapes cannot be multiplied (2x5 and 3x4) "
             "[its inputs: x 2x5, model.0.weight 4x3, model.0.bias 4]",
         ),
         ("trap_error_caught", 1, "linear", "(2x4 and 3x1) [its inputs: model.tensor 2x4, model.w"),
