@@ -66,6 +66,11 @@ _PASSIVE = {
 _PROPERTIES = ("H", "T", "imag", "mH", "mT", "real")
 
 
+# What the compiler's module calls to have functions compiled from there on: since 2.5, and before;
+# and what calls it around a compiled function, by the versions.
+SWITCHES = ("_maybe_set_eval_frame", "set_eval_frame")
+WRAPPERS = ("compile_wrapper", "_fn")
+
 # The level of a warning that is about the caller of a function of torch that calls another; and how
 # many frames there are more to those beyond, when it has passed itself on.
 DIRECT, TWICE = 3, 3
@@ -198,24 +203,28 @@ class Taps:
 
     def watch_compiler(self, module: Any) -> None:
         """Leave the mode while compiled functions run; `module` is torch's that calls them."""
-        switch, compiled = module._maybe_set_eval_frame, self._compiled
+        name = next((name for name in SWITCHES if hasattr(module, name)), "")
+        if not name:
+            return
+        switch, compiled = getattr(module, name), self._compiled
 
         def switched(callback: Any) -> Any:
             caller = sys._getframe(1)
-            if caller.f_code.co_name != "compile_wrapper":
-                return switch(callback)
             if compiled and compiled[-1] is caller:
                 # It calls this a second time in the end.
                 before = switch(callback)
                 compiled.pop()
                 self._sync()
                 return before
+            # None is the callback of what is not to be compiled.
+            if caller.f_code.co_name not in WRAPPERS or callback is None:
+                return switch(callback)
             # Nothing of ours may be called after the switch: it would be compiled.
             compiled.append(caller)
             self._sync()
             return switch(callback)
 
-        module._maybe_set_eval_frame = switched
+        setattr(module, name, switched)
 
     def _switching(self, method: Any) -> Any:
         def switched(*args: Any, **kwargs: Any) -> Any:
