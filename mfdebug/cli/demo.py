@@ -8,12 +8,14 @@ from pathlib import Path
 
 from mfdebug.config.settings import Settings
 from mfdebug.config.terminal import abilities, has_screen
-from mfdebug.core.commands.interpreter import check_known, open_session
+from mfdebug.core.commands.interpreter import check_known
 from mfdebug.core.session.demo import SUFFIX, Demo, read_demo, run_through
-from mfdebug.core.timeline.computed_debugger import ComputedDebugger
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
 from mfdebug.loading import loaded
-from mfdebug.opening.graphs import Opened, open_graph, others_of
+from mfdebug.opening.graphs import open_graph
+from mfdebug.opening.readers import Kind, reader_of
+from mfdebug.opening.sessions import session_of
 from mfdebug.opening.shipped import shipped_demos
 from miniflow.errors import FileError, nearest
 
@@ -26,11 +28,11 @@ def run_demo(options: argparse.Namespace, settings: Settings) -> int:
     Raises `MiniflowError` if there is no such demo, or if one of its lines fails.
     """
     demo = read_demo(_find(options.demo), check_known)
-    opened = open_graph(demo.graph)
     if options.check or options.export:
+        session = session_of(demo.graph, settings.history_bytes)
         loaded()
     if options.check:
-        return _check(demo, opened, settings)
+        return _check(demo, session)
     if options.export:
         # Independent of this terminal, on which nothing is drawn.
         able = abilities(_RECORDED, theme=settings.theme, ascii_only=settings.ascii_only or False)
@@ -39,7 +41,7 @@ def run_demo(options: argparse.Namespace, settings: Settings) -> int:
 
         written = export(
             demo,
-            opened,
+            session,
             Path(options.export),
             size=options.size,
             settings=settings,
@@ -56,16 +58,17 @@ def run_demo(options: argparse.Namespace, settings: Settings) -> int:
     able = abilities(theme=settings.theme, ascii_only=settings.ascii_only)
     able.prepare()
     from mfdebug.core.session.store import SessionStore
-    from mfdebug.tui.app import run
+    from mfdebug.tui.app import run, run_session
 
-    return run(
-        opened,
-        commands=[],
-        settings=settings,
-        store=SessionStore(check_known),
-        abilities=able,
-        demo=demo,
-    )
+    store = SessionStore(check_known)
+    if reader_of(demo.graph).kind is Kind.RUN:
+        session = session_of(demo.graph, settings.history_bytes)
+        return run_session(
+            session, commands=[], settings=settings, abilities=able, store=store, demo=demo
+        )
+    # Its inputs may be asked for.
+    opened = open_graph(demo.graph)
+    return run(opened, commands=[], settings=settings, store=store, abilities=able, demo=demo)
 
 
 def _find(name: str) -> Path:
@@ -80,10 +83,7 @@ def _find(name: str) -> Path:
     return known[name]
 
 
-def _check(demo: Demo, opened: Opened, settings: Settings) -> int:
-    debugger = ComputedDebugger(opened.graph, history_memory=settings.history_bytes)
-    session = open_session(debugger, origin=opened.origin)
-    session.open_other = others_of(opened.origin)
+def _check(demo: Demo, session: Session) -> int:
     try:
         met = run_through(session, demo)
     except DebuggerError as error:

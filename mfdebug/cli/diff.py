@@ -10,7 +10,6 @@ import argparse
 import json
 import shutil
 import sys
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -53,8 +52,9 @@ def _conflict(options: argparse.Namespace, kinds: list[Kind]) -> str:
 
 def _diff_runs(options: argparse.Namespace) -> int:
     from mfdebug.cli.run_diff import write_run_diff
+    from mfdebug.opening.runs import located_run
 
-    a, b = map(Path, options.files)
+    a, b = map(located_run, options.files)
     names = (a.name, b.name) if a.name != b.name else (str(a), str(b))
     names = printable(names[0]), printable(names[1])
     return write_run_diff(

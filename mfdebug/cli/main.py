@@ -121,11 +121,11 @@ def _debug(options: argparse.Namespace) -> int:
 
 
 def _list() -> int:
-    from mfdebug.opening.shipped import shipped, shipped_models
+    from mfdebug.opening.shipped import shipped, shipped_models, shipped_runs
 
     rows = tuple(
         Row((graph.name, graph.description.split(". ")[0].rstrip(".")))
-        for graph in [*shipped(), *shipped_models()]
+        for graph in [*shipped(), *shipped_models(), *shipped_runs()]
     )
     lines = Table((Column(), Column()), rows).lines()
     sys.stdout.writelines(f"{line}\n" for line in lines)

@@ -16,9 +16,9 @@ from mfdebug.core.session.script import Origin
 from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver, SessionStore
 from mfdebug.loading import loaded, raise_interrupts
-from mfdebug.opening.programs import attach, open_program, open_run, origin_of
+from mfdebug.opening.programs import attach, open_program
 from mfdebug.opening.readers import Kind, reader_of
-from mfdebug.opening.shipped import find_run
+from mfdebug.opening.runs import open_run, origin_of
 from mfdebug.running.attached import Attached
 from mfdebug.running.debuggee import Debuggee
 
@@ -90,12 +90,10 @@ def _write_remaining_output(program: Debuggee) -> None:
 def debug_run_file(options: argparse.Namespace, settings: Settings) -> int:
     """Debug a recorded run."""
     lines = lines_of(options.commands or [])
-    name = options.graph
-    if not Path(name).exists():
-        name = str(find_run(name) or name)
-    session = open_run(name)
-    origin = origin_of(name, [])
-    return _debug(session, lines, options, settings, origin, on_screen=wants_screen(options))
+    session = open_run(options.graph)
+    return _debug(
+        session, lines, options, settings, session.origin, on_screen=wants_screen(options)
+    )
 
 
 def _debug(
@@ -108,7 +106,8 @@ def _debug(
     on_screen: bool,
 ) -> int:
     """Debug the run of a program as the options say."""
-    autosaver = None if origin is None else AutoSaver(SessionStore(check_known), origin)
+    store = SessionStore(check_known)
+    autosaver = None if origin is None else AutoSaver(store, origin)
     if autosaver is not None:
         session.origin, session.left, session.left_before = origin, autosaver.left, autosaver.before
         if options.resume:
@@ -118,8 +117,14 @@ def _debug(
         able = abilities_of(settings)
         from mfdebug.tui.app import run_session
 
+        is_run = not options.attach and reader_of(options.graph).kind is Kind.RUN
         return run_session(
-            session, commands=lines, settings=settings, abilities=able, autosaver=autosaver
+            session,
+            commands=lines,
+            settings=settings,
+            abilities=able,
+            autosaver=autosaver,
+            store=store if is_run else None,
         )
     loaded()
     write_ascii(options, settings)

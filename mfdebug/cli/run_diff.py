@@ -5,20 +5,12 @@ from __future__ import annotations
 import json
 import shutil
 import sys
-from contextlib import closing
 from pathlib import Path
 
 from mfdebug.cli.exit_status import FAILED, OK
 from mfdebug.core.format.table import text_lines
-from mfdebug.recording.reader import RunReader
-from mfdebug.recording.run_diff import RunComparison, compare_runs
+from mfdebug.recording.run_diff import RunComparison, compare_files
 from mfdebug.recording.run_diff_report import run_diff_data, run_diff_parts
-
-
-def compare_files(a: Path, b: Path, tolerance: float = 0.0, *, bits: bool) -> RunComparison:
-    """Return the comparison of two run files; raise `FileError` for one that cannot be used."""
-    with closing(RunReader(a)) as first, closing(RunReader(b)) as second:
-        return compare_runs(first, second, tolerance, bits=bits)
 
 
 def write_run_diff(

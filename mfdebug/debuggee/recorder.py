@@ -49,6 +49,8 @@ if TYPE_CHECKING:
 MAX_LAYOUTS = 5000
 # Characters kept of an error message.
 MAX_MESSAGE = 500
+# Libraries of which it is reported that the program has imported them.
+LIBRARIES = ("torch", "autograd", "jax", "tensorflow")
 
 
 class Recorder:
@@ -79,6 +81,8 @@ class Recorder:
         # Called with each class that the program defines or, from Python 3.12 on, makes an
         # instance of.
         self.class_seen: list[Callable[[type], None]] = []
+        # Called before the last record is written, since the program ends.
+        self.at_end: list[Callable[[], object]] = []
         # The nodes of the last pass that was written, by number.
         self.nodes: list[Any] = []
         self._process = os.getpid()
@@ -330,9 +334,13 @@ class Recorder:
         try:
             if self.script is not None:
                 self.drop_script()
+            for write in self.at_end:
+                write()
             self.close()
             self._write_final_inputs()
-            self.ring.put(Record(END, data=as_json(self._last_error()).encode()))
+            imported = [name for name in LIBRARIES if name in sys.modules]
+            last = {**self._last_error(), "imported": imported}
+            self.ring.put(Record(END, data=as_json(last).encode()))
         finally:
             self.detach()
 

@@ -12,7 +12,7 @@ from .micrograd.taps import Taps as MicrogradTaps
 from .recorder import Recorder
 from .ring import Ring
 from .torch.taps import Taps
-from .tracebacks import cut_when_uncaught
+from .tracebacks import cut_when_uncaught, cut_when_walked
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def record(ring: Ring, *, existing: bool) -> Recorder:
         from .classes import install as wrap_classes
 
         recorder.stop = wrap_classes(recorder, existing=existing)
-    when_imported({**_torch_taps(recorder), **_autograd_taps(recorder)})
+    when_imported({**_torch_taps(recorder), **_autograd_taps(recorder), **_traceback_cuts()})
     cut_when_uncaught(OURS)
     atexit.register(recorder.end)
     os.register_at_fork(after_in_child=lambda: _detach_child(recorder))
@@ -92,6 +92,17 @@ def _autograd_taps(recorder: Recorder) -> Actions:
             AutogradTaps(core, recorder).install()
 
     return {"autograd.core": install}
+
+
+def _traceback_cuts() -> Actions:
+    """Return what hides our frames in tracebacks that the program prints."""
+
+    def cut(traceback: ModuleType) -> None:
+        cut_when_walked(traceback, OURS)
+
+    if "traceback" in sys.modules:
+        cut(sys.modules["traceback"])
+    return {"traceback": cut}
 
 
 def _detach_child(recorder: Recorder) -> None:

@@ -111,7 +111,9 @@ class Tape:
         """
         nodes = ancestors([cost])
         numbers = {node: i for i, node in enumerate(nodes)}
-        whole = all(node.value is not None for node in nodes)
+        # A function that has raised has no value.
+        failed = None if fault is None else fault.node
+        whole = all(node.value is not None or node is failed for node in nodes)
         structure = self._structure(nodes, numbers, backward, cost)
         trained = [(i, node.instance) for i, node in enumerate(nodes) if node.instance is not None]
         graph, sharing = self._graphs.of(structure, cost, trained)

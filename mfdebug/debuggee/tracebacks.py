@@ -1,6 +1,7 @@
-"""Takes our frames out of the traceback that an uncaught error prints.
+"""Takes our frames out of the tracebacks that are printed.
 
-An audit event announces the traceback just before it is printed. A frame is ours by its file or its
+An audit event announces that of an uncaught error just before it is printed; one that the program
+prints itself is walked by a function of the module traceback. A frame is ours by its file or its
 name; where torch has passed a function to us, the same function is in the stack twice.
 """
 
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 # The name of code that runs in our stead and has the file and the line of its caller.
 MARK = "_mfdebug"
+# What all functions of the module traceback read a traceback with.
+_WALK = "_walk_tb_with_full_positions"
 # Python's own warnings are about the first caller that is not in a file of such a name.
 HIDDEN_FILE = "<mfdebug: importlib._bootstrap>"
 
@@ -27,6 +30,18 @@ def cut_when_uncaught(ours: str) -> None:
             _cut_all(arguments[2], arguments[3], ours)
 
     sys.addaudithook(see)
+
+
+def cut_when_walked(traceback: Any, ours: str) -> None:
+    """From now on, cut the tracebacks that the module `traceback` reads for a program."""
+    walk: Any = getattr(traceback, _WALK, None)
+
+    def walked(trace: TracebackType | None) -> Any:
+        _cut(trace, ours)
+        return walk(trace)
+
+    if walk is not None:
+        setattr(traceback, _WALK, walked)
 
 
 def hidden(function: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What can be opened: recent graphs, demos, files in the present folder, and shipped graphs."""
+"""What can be opened: recent graphs and runs, demos, files of the present folder, what ships."""
 
 from __future__ import annotations
 
@@ -12,18 +12,28 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mfdebug.core.session.store import Left
-from mfdebug.opening.readers import GRAPH_FILE, MODEL_SUFFIXES, reader_of
-from mfdebug.opening.shipped import GROUPS, Shipped, shipped, shipped_demos, shipped_models
+from mfdebug.opening.readers import GRAPH_FILE, MODEL_SUFFIXES, RUN_FILE, Kind, reader_of
+from mfdebug.opening.shipped import (
+    GROUPS,
+    Shipped,
+    shipped,
+    shipped_demos,
+    shipped_models,
+    shipped_runs,
+)
 from miniflow.errors import printable
 
 DEMOS, RECENT, HERE = "demos", "recent", "in this folder"
 MODELS = "models of other libraries"
+RUNS = "recorded runs of programs"
 # A model file is not read for the list.
 MODEL_HERE = (
     "A model of another library. It is fed from the file of the same name that ends with "
     ".safetensors: inputs by their names, and labels. Without one its inputs are drawn at random, "
     "and its cost is a scalar output, or the sum of its first output."
 )
+# Nor is a run file, which is opened as a whole.
+RUN_HERE = "The recorded run of a program: mfdebug record PROGRAM -o FILE makes one."
 # Files of a folder that are looked at, the most recent first.
 MAX_FILES = 50
 # How a graph file begins, and how much of it is read to find its description.
@@ -54,10 +64,11 @@ class Choice(NamedTuple):
 def choices(recent: Sequence[Left], folder: Path) -> list[Choice]:
     """Return everything that can be opened, in groups; `recent` are the sessions left last."""
     graphs = {graph.name: graph for graph in shipped()}
+    known = {**graphs, **{run.name: run for run in shipped_runs()}}
     grouped = {name for names in GROUPS.values() for name in names}
     groups = {**GROUPS, "other graphs": tuple(name for name in graphs if name not in grouped)}
     return [
-        *_recent(recent, graphs),
+        *_recent(recent, known),
         *_demos(),
         *_files(folder),
         *(
@@ -67,6 +78,7 @@ def choices(recent: Sequence[Left], folder: Path) -> list[Choice]:
             if name in graphs
         ),
         *(Choice(MODELS, m.name, m.name, m.description, m.name) for m in shipped_models()),
+        *(Choice(RUNS, run.name, run.name, run.description, run.name) for run in shipped_runs()),
     ]
 
 
@@ -76,20 +88,20 @@ def _demos() -> Iterator[Choice]:
         yield Choice(DEMOS, demo.title, demo.title, text, str(demo.path), demo=True)
 
 
-def _recent(recent: Sequence[Left], graphs: dict[str, Shipped]) -> Iterator[Choice]:
+def _recent(recent: Sequence[Left], known: dict[str, Shipped]) -> Iterator[Choice]:
     for left in recent:
-        if left.graph not in graphs and not _is_graph_file(left.graph):
+        if left.graph not in known and not _can_be_opened(left.graph):
             continue
         name = printable(Path(left.graph).name)
-        shipped_graph = graphs.get(left.graph)
-        about = shipped_graph.description if shipped_graph else printable(left.graph)
+        found = known.get(left.graph)
+        about = found.description if found else printable(left.graph)
         text = f"Left at moment {left.moment}, {_ago(left.at)}.\n\n{about}"
         yield Choice(RECENT, name, name, text, left.graph)
 
 
-def _is_graph_file(name: str) -> bool:
-    """Whether a graph can be opened again; a program is debugged in a process of its own."""
-    return not reader_of(name).recorded and os.path.isfile(name)
+def _can_be_opened(name: str) -> bool:
+    """Whether a file can be opened in the app; a program is debugged in a process of its own."""
+    return reader_of(name).kind is not Kind.PROGRAM and os.path.isfile(name)
 
 
 def _ago(at: float) -> str:
@@ -103,9 +115,9 @@ def _ago(at: float) -> str:
 
 
 def _files(folder: Path) -> Iterator[Choice]:
-    """Yield the graph files and the models of a folder, those changed last first."""
+    """Yield the graph files, models and run files of a folder, those changed last first."""
     found = []
-    for suffix in (GRAPH_FILE.suffix, *MODEL_SUFFIXES):
+    for suffix in (GRAPH_FILE.suffix, *MODEL_SUFFIXES, RUN_FILE.suffix):
         with contextlib.suppress(OSError):
             for path in folder.glob(f"*{suffix}"):
                 with contextlib.suppress(OSError):
@@ -117,12 +129,14 @@ def _files(folder: Path) -> Iterator[Choice]:
 
 
 def _description(path: Path) -> str | None:
-    """Return the description in a graph file, or None if the file is not one."""
+    """Return the description of a graph, model or run file, or None if it is none of them."""
     try:
         if not path.is_file():
             return None
         if path.suffix in MODEL_SUFFIXES:
             return MODEL_HERE
+        if path.suffix == RUN_FILE.suffix:
+            return RUN_HERE
         with path.open(encoding="utf-8", errors="replace") as file:
             head = file.read(HEAD_CHARACTERS)
     except OSError:

@@ -1,28 +1,24 @@
-"""Open a session on the first pass of a program or of a run file."""
+"""Open a session on the first pass of a program."""
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from mfdebug.core.commands.interpreter import open_session
-from mfdebug.core.session.script import Origin
 from mfdebug.core.session.session import Session
 from mfdebug.recording.debugger import RecordedLines
-from mfdebug.recording.reader import RunReader
 from mfdebug.running.attached import Attached
 from mfdebug.running.debuggee import Debuggee
 from mfdebug.running.intake import Sink
 from mfdebug.running.launcher import Program, Streams, check_program
 from mfdebug.running.live_run import LiveRun
 from mfdebug.running.node_check import Prober
+from mfdebug.running.what_is_seen import what_is_seen
 from miniflow.errors import FileError
 
-# The number of bytes of a file that are hashed to identify it.
-HASHED_BYTES = 2**20
 # Seconds without progress after which an incomplete first pass is shown, as forward only.
 STANDSTILL = 0.3
 
@@ -32,16 +28,6 @@ class Running(NamedTuple):
 
     run: LiveRun
     session: Session
-
-
-def origin_of(name: str, arguments: Sequence[str]) -> Origin:
-    """Return the origin from which a program or a run file can be opened again."""
-    path = Path(name).resolve()
-    # A run file may be huge: its first bytes and its length identify it.
-    with path.open("rb") as file:
-        hashed = hashlib.sha256(file.read(HASHED_BYTES))
-    hashed.update(str(path.stat().st_size).encode())
-    return Origin(str(path), hashed.hexdigest(), arguments=tuple(arguments))
 
 
 def open_program(
@@ -101,9 +87,9 @@ def _open_session_on(
     try:
         run.run_to(0, _is_stalled(run))
         if not len(run):
-            needs = "it needs nodes with a list of inputs, and calls of their forward()"
             problem = f"it ran no graph; {run.ending}" if run.ending else "it ran no graph"
-            raise FileError(problem, where=where, hint="" if run.program.failed else needs)
+            hint = "" if run.program.failed else what_is_seen(run.program.intake.imported)
+            raise FileError(problem, where=where, hint=hint)
         lines = RecordedLines(run, checker=Prober(run))
         session = open_session(lines.debugger(run.outline(0).line))
         if captured:
@@ -124,14 +110,3 @@ def _is_stalled(run: LiveRun) -> Callable[[], bool]:
         return bool(since) and time.monotonic() - since[0] > STANDSTILL
 
     return still
-
-
-def open_run(name: str) -> Session:
-    """Return a session on the first pass of a recorded run.
-
-    Raises `MiniflowError` if the file cannot be used.
-    """
-    run = RunReader(Path(name))
-    if not len(run):
-        raise FileError("the program ran no graph", where=name)
-    return open_session(RecordedLines(run).debugger(run.outline(0).line))

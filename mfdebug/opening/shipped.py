@@ -1,4 +1,4 @@
-"""The shipped graphs and demos: found by name, and listed with their descriptions.
+"""The shipped graphs, models, runs and demos: found by name, and listed with their descriptions.
 
 Listing reads the files as plain JSON, so that it does not wait for numpy to be imported.
 """
@@ -52,6 +52,11 @@ COURSE = (
     "softmax",
     "dead-relu",
 )
+# The shipped runs of programs, with what they are.
+RUNS = {
+    "gpt-with-a-nan.mfrun": "A small GPT trained in PyTorch; its loss stops falling in SGD step 6. "
+    "Recorded: no PyTorch is needed.",
+}
 
 # The shipped demos, in the order in which to watch them.
 DEMOS = (
@@ -61,11 +66,12 @@ DEMOS = (
     "diamond",
     "xor-learns",
     "where-did-nan-come-from",
+    "where-does-pytorch-turn-nan",
 )
 
 
 class Shipped(NamedTuple):
-    """A shipped graph: its name, file and description."""
+    """A shipped graph, model or run: its name, file and description."""
 
     name: str
     path: Path
@@ -101,17 +107,22 @@ def find(name: str) -> Path | None:
 def find_run(name: str) -> Path | None:
     """Return the shipped run file called `name`, with its suffix, or None."""
     path = folder() / "runs" / name
-    return path if set("/\\").isdisjoint(name) and path.is_file() else None
+    return path if name in RUNS and path.is_file() else None
 
 
 def names() -> list[str]:
-    """Return the names of the shipped graphs and models, without reading the files."""
-    return [*sorted(path.stem for path in folder().glob("*.json")), *MODELS]
+    """Return the names of the shipped graphs, models and runs, without reading the files."""
+    return [*sorted(path.stem for path in folder().glob("*.json")), *MODELS, *RUNS]
 
 
 def shipped_models() -> list[Shipped]:
     """Return the shipped models of other libraries."""
     return [Shipped(name, folder() / "models" / name, text) for name, text in MODELS.items()]
+
+
+def shipped_runs() -> list[Shipped]:
+    """Return the shipped runs of programs."""
+    return [Shipped(name, folder() / "runs" / name, text) for name, text in RUNS.items()]
 
 
 class ShippedDemo(NamedTuple):

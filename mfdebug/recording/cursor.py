@@ -64,6 +64,16 @@ class RecordedCursor(Cursor):
         return self._run.steps(self._line)
 
     @property
+    def pass_number(self) -> int:
+        """The number of the present pass in the whole run."""
+        return self.steps[self.sgd_step]
+
+    def not_kept(self, since: int) -> int:
+        """Return how many passes of the run, from one to the present one, were not kept whole."""
+        numbers = range(since, self.pass_number + 1)
+        return sum(not self._run.outline(number).whole for number in numbers)
+
+    @property
     def passes_run(self) -> int:
         """The number of passes that the line has so far."""
         return len(self.steps)

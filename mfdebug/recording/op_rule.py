@@ -6,10 +6,12 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from mfdebug.core.timeline.inner_steps import InnerSteps
 from mfdebug.recording.arrays import as_floats
 from miniflow.errors import MiniflowError
-from miniflow.node import shape_text
+from miniflow.node import Node, shape_text
 from miniflow.ops.base import Array, Calls, Op
+from miniflow.ops.composed import Composed
 
 # Another order of a sum of many terms moves it by this much more than its last digits do.
 _UNITS = 64.0
@@ -44,6 +46,34 @@ def run_rule(
             return shares
     except (MiniflowError, ArithmeticError, LookupError, TypeError, ValueError):
         # From a damaged file or another version: the op rejects such inputs.
+        return None
+
+
+def run_parts(
+    op: Composed, inputs: list[Array], upstream: Array | None, sgd_step: int
+) -> InnerSteps | None:
+    """Run the ops that compute a function, and with `upstream` their backward rules.
+
+    None if they reject the inputs.
+    """
+    arrays = [as_floats(x) for x in inputs]
+    dtype = np.result_type(*[x.dtype for x in arrays])
+    arrays = [x.astype(dtype, copy=False) for x in arrays]
+    try:
+        with np.errstate(all="ignore"):
+            shapes = [x.shape for x in arrays]
+            out = np.zeros(op.output_shape(*shapes), dtype)
+            do = Calls(dtype, sgd_step=np.array([sgd_step]))
+            op.check_calls(do, *arrays)
+            op.forward_calls(do, out, *arrays)
+            _call(do)
+            gradients: dict[Node, Array] = {}
+            if upstream is not None:
+                gradients = op.part_gradients(do, upstream.astype(dtype), out, arrays)
+                _call(do)
+            return InnerSteps(op.parts(*shapes), op.part_arrays(do, out, arrays), gradients)
+    except (MiniflowError, ArithmeticError, LookupError, TypeError, ValueError):
+        # From a damaged file or another version.
         return None
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from mfdebug.recording.plan import RecordedPlan
 from mfdebug.recording.records import Fault
 from miniflow.ops.base import shape_text
@@ -82,4 +84,7 @@ class PassEnds:
             shapes.append(f"{self._graph.nodes[i].label} {text}")
         inputs = ", ".join(shapes) or "none"
         message = f"{fault.error}: {fault.words}" if fault.words else fault.error
-        return f"{fault.direction} of {node.label} raised {message} [its inputs: {inputs}]"
+        # A function is called where its node is made.
+        file, line = self._graph.made_at[fault.node] if node.library else ("", 0)
+        at = f" in {Path(file).name}, line {line}" if file else ""
+        return f"{fault.direction} of {node.label}{at} raised {message} [its inputs: {inputs}]"

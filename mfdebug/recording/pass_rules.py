@@ -59,8 +59,23 @@ class PassRules:
         if not isinstance(found, Composed):
             return found
         if node not in self._ops:
-            self._ops[node] = self._graph.with_settings(node, self._run.nodes(self._pass.number))
+            made = self._graph.with_settings(node, self._run.nodes(self._pass.number))
+            self._ops[node] = self._dropped(node, made) or made
         return self._ops[node]
+
+    def _dropped(self, node: int, made: Node) -> Node | None:
+        """Return a dropout with the mask of this pass, as far as it is known."""
+        if "dropout" not in type(made).__name__ or self._pass.numbers is None:
+            return None
+        # The rules are loaded for programs that use PyTorch.
+        from mfdebug.recording.functions.dropped import dropped
+
+        position = self._timeline.position_of("forward", node)
+        if position is None or not self._graph.reads[node]:
+            return None
+        x = self._pass.value(self._graph.reads[node][0], position)
+        value, sent = self._pass.computed(node), self._pass.numbers.sent.get((node, 0))
+        return dropped(made, x, value, sent)
 
     def departs(self, node: int, phase: Phase) -> str:
         """Return how the record differs from the rule of one of our ops, or an empty string.

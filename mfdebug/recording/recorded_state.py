@@ -7,10 +7,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from mfdebug.core.timeline.inner_steps import InnerSteps
 from mfdebug.core.timeline.state import Contribution, Freshness, State
 from mfdebug.core.timeline.timeline import Phase
 from mfdebug.recording.cursor import RecordedCursor
 from mfdebug.recording.nodes import RecordedGraph
+from mfdebug.recording.op_rule import run_parts
 from mfdebug.recording.passes import NOT_KEPT
 from mfdebug.recording.plan import RecordedPlan
 from miniflow.errors import MiniflowError
@@ -197,6 +199,23 @@ class RecordedState(State):
     def reads(self, node: int) -> list[int]:
         """Return the nodes whose values a node is computed from."""
         return self.graph.reads[node]
+
+    def inner_steps(self, node: int) -> InnerSteps | None:
+        """Return the ops of ours that compute a function, run with its recorded numbers."""
+        found, op = self.plan.present, self.op(node)
+        if found is None or not isinstance(op, Composed) or not self.explicable(node):
+            return None
+        forward = self.timeline.position_of("forward", node)
+        backward = self.timeline.position_of("backward", node)
+        if forward is None or forward > self._position:
+            return None
+        inputs = [found.value(i, forward) for i in self.reads(node)]
+        done = backward is not None and backward <= self._position
+        upstream = found.gradient(node, backward) if done and backward is not None else None
+        if any(x is None for x in inputs):
+            return None
+        numbers = [x for x in inputs if x is not None]
+        return run_parts(op, numbers, upstream, found.outline.step)
 
     def explicable(self, node: int) -> bool:
         """Whether the known values have shapes that fit an op's rule."""

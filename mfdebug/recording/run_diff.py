@@ -7,6 +7,8 @@ the files does not keep whole, only what both have is compared: small inputs and
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -155,6 +157,12 @@ class _Runs:
         if key not in self._pairs:
             self._pairs[key] = row_pairs(a.structure, b.structure)
         return self._pairs[key]
+
+
+def compare_files(a: Path, b: Path, tolerance: float = 0.0, *, bits: bool = False) -> RunComparison:
+    """Return the comparison of two run files; raise `FileError` for one that cannot be used."""
+    with closing(RunReader(a)) as first, closing(RunReader(b)) as second:
+        return compare_runs(first, second, tolerance, bits=bits)
 
 
 def compare_runs(

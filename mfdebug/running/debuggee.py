@@ -193,7 +193,7 @@ class Debuggee:
     @property
     def ending(self) -> str:
         """Why there will be no further pass, as a message; empty while there may be one."""
-        if not self.ended:
+        if not self.ended or self.intake.problem:
             return self.intake.problem and f"recording stopped: {self.intake.problem}"
         if self.intake.error:
             return f"the program ended: {self.intake.error}"

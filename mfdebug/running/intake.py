@@ -88,12 +88,16 @@ class _Graph(msgspec.Struct, frozen=True):
 
 
 class _LastError(msgspec.Struct, frozen=True):
-    """The error that has ended a program; all empty if there is none."""
+    """The error that has ended a program; all empty if there is none.
+
+    `imported` are the libraries of neural networks that it has imported.
+    """
 
     error: str = ""
     words: str = ""
     file: str = ""
     line: int = 0
+    imported: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         message = f"{self.error}: {self.words}" if self.words else self.error
@@ -114,8 +118,9 @@ class Intake:
         # The error that ended the program, and why recording stopped; empty if they do not apply.
         self.error = ""
         self.problem = ""
-        # Whether the program has reported its end.
+        # Whether the program has reported its end, and which libraries it has imported.
         self.over = False
+        self.imported: tuple[str, ...] = ()
         self._naming = Naming()
         self._folder = Path.cwd()
         self._handlers: dict[int, Callable[[Record], None]] = {
@@ -212,3 +217,4 @@ class Intake:
         self.over = True
         last = msgspec.json.decode(record.data, type=_LastError)
         self.error = str(last) if last.error else ""
+        self.imported = last.imported

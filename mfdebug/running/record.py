@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,6 +15,9 @@ def record(
 ) -> int:
     """Run a program to its end, record it in a file, and return its exit status.
 
+    If recording stops before, because of an error of the recorder, that is written to stderr, and
+    the status is 1 at least.
+
     Every `every`-th pass is kept whole, and the cost of each; 0 means as many as there is time for.
 
     Raises `EndedBySignal` if a signal kills it, `MiniflowError` if it cannot be recorded.
@@ -23,8 +27,12 @@ def record(
     try:
         program = Program(name, arguments, writer, streams="inherited", every=every)
         try:
-            return program.run_to_end()
+            status = program.run_to_end()
         finally:
             program.kill()
     finally:
         writer.close()
+    if program.intake.problem:
+        sys.stderr.write(f"mfdebug: {program.ending}; the passes before are in {file}\n")
+        return status or 1
+    return status

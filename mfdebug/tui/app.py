@@ -1,4 +1,4 @@
-"""The Textual app: it opens a graph, a demo or a session and shows the debugger's screen."""
+"""The Textual app: it opens a graph, a run, a demo or a session on the debugger's screen."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ class DebuggerApp(
     ) -> None:
         """Sessions of a graph with a known `origin` are saved in the `store`.
 
-        A running program brings its own `session`, with the `autosaver` of that session.
+        A program or its run brings its own `session`, with the `autosaver` of that session; without
+        a `store` nothing else can be opened.
         `abilities` are those of the terminal; Textual reads them when it is imported.
         """
         super().__init__(ascii_only=abilities.ascii_only, erases=abilities.erases)
@@ -98,6 +99,8 @@ class DebuggerApp(
         self.autosaver = autosaver
         if session is not None:
             self._watch_over(autosaver, session)
+        # A running program would be ended if another graph took its place.
+        self._opens_others = session is None or store is not None
         self.graph = graph
         self.origin = origin
         self.demo = demo
@@ -142,7 +145,9 @@ class DebuggerApp(
 
     def on_mount(self) -> None:
         """Show the given session, graph or demo, or the list of what can be opened."""
-        if self.session is not None:
+        if self.session is not None and self.demo is not None:
+            self.opener.show(self.session, self.demo)
+        elif self.session is not None:
             self.opener.debug(self.session, self.autosaver)
         elif self.course is not None:
             self.opener.study(self.course)
@@ -198,7 +203,7 @@ class DebuggerApp(
 
     def action_open_another(self) -> None:
         """Show what else can be opened."""
-        if self.session is None:
+        if self._opens_others:
             self.opener.pick()
         elif isinstance(self.screen, DebugScreen):
             words = f"a program is debugged: {self.quit_key} quits it, mfdebug opens another"
@@ -287,15 +292,19 @@ def run_session(
     settings: Settings,
     abilities: Abilities,
     autosaver: AutoSaver | None = None,
+    store: SessionStore | None = None,
+    demo: Demo | None = None,
 ) -> int:
-    """Run the app on an existing session and return the exit status."""
+    """Run the app on an existing session, or a demo on it, and return the exit status."""
     app = DebuggerApp(
         None,
         commands=commands,
-        history_memory=0,
+        history_memory=settings.history_bytes,
+        store=store,
         session=session,
         autosaver=autosaver,
         abilities=abilities,
         settings=settings,
+        demo=demo,
     )
     return _run_app(app)

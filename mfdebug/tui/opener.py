@@ -1,4 +1,4 @@
-"""From a choice to the screen that debugs it: the list, values of unfed inputs, the graph."""
+"""From a choice to the screen that debugs it: the list, values of unfed inputs, graph or run."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mfdebug.core.session.store import AutoSaver, SessionStore
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.choices import Choice, choices
 from mfdebug.opening.graphs import open_graph, others_of
+from mfdebug.opening.readers import Kind, reader_of
 from mfdebug.opening.shipped import next_demo
 from mfdebug.tui.presentation import Presentation
 from mfdebug.tui.screens.debug import DebugScreen
@@ -30,10 +31,10 @@ RECENT_GRAPHS = 5
 
 
 class Opener:
-    """Opens graphs and demos in an app, one at a time.
+    """Opens graphs, run files and demos in an app, one at a time.
 
-    Sessions of a graph with a known origin are saved in the `store`. `attach` is called with each
-    session that is shown, and its saver. `commands` are run in the first graph that is opened.
+    Sessions of a graph or a run with a known origin are saved in the `store`. `attach` is called
+    with each session that is shown, and its saver. `commands` are run in the first one opened.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Opener:
                 if choice.demo:
                     self.play(Path(choice.target))
                 else:
-                    self.open(*open_graph(choice.target))
+                    self._open_named(choice.target)
             except MiniflowError as error:
                 self.pick(str(error))
         elif not self._debugging:
@@ -78,7 +79,17 @@ class Opener:
     def play(self, path: Path) -> None:
         """Show a demo in place of the open graph; raise `MiniflowError` if it is damaged."""
         demo = read_demo(path, check_known)
-        self.open(*open_graph(demo.graph), demo)
+        self._open_named(demo.graph, demo)
+
+    def _open_named(self, name: str, demo: Demo | None = None) -> None:
+        """Open the graph, model or run file of a name; raise `MiniflowError` if it is damaged."""
+        if reader_of(name).kind is Kind.RUN:
+            # Most sessions open no run file.
+            from mfdebug.opening.runs import open_run
+
+            self.show(open_run(name), demo)
+        else:
+            self.open(*open_graph(name), demo)
 
     def open(self, graph: Graph, origin: Origin | None, demo: Demo | None = None) -> None:
         """Show a graph in place of the open one, once the values of its inputs are known.
@@ -118,28 +129,29 @@ class Opener:
         except MiniflowError as error:
             self._app.exit(2, return_code=2, message=f"mfdebug: {error}")
             return
+        session = open_session(debugger, origin=origin)
+        session.open_other = others_of(origin)
+        self.show(session, demo)
+
+    def show(self, session: Session, demo: Demo | None = None) -> None:
+        """Show a session in place of the open one, or a demo on it, which is not saved."""
         while self._debugging:
             self._app.pop_screen()
         if demo is not None:
-            playback = Playback(open_session(debugger, origin=origin), demo)
-            playback.session.open_other = others_of(origin)
-            self._attach(None, playback.session)
+            self._attach(None, session)
             following = next_demo(demo.name)
             # Imported when it is opened, like the screens of `on_demand`, which it may open itself.
             from mfdebug.tui.screens.demo import DemoScreen
 
+            playback = Playback(session, demo)
             screen = DemoScreen(playback, self._presentation, following, self.play)
             self._app.hold_first_frame()
             self._app.push_screen(screen)
             return
         autosaver = None
-        if origin is not None and self._store is not None:
-            autosaver = AutoSaver(self._store, origin)
-        left = autosaver.left if autosaver is not None else None
-        session = open_session(debugger, origin=origin, left=left)
-        session.open_other = others_of(origin)
-        if autosaver is not None:
-            session.left_before = autosaver.before
+        if session.origin is not None and self._store is not None:
+            autosaver = AutoSaver(self._store, session.origin)
+            session.left, session.left_before = autosaver.left, autosaver.before
         self._attach(autosaver, session)
         self.debug(session, autosaver)
 

@@ -67,9 +67,10 @@ class Composed(Op):
         parts = self.parts(*shapes)
         return parts.shapes[parts.result]
 
-    def _arrays(self, do: Calls, parts: Parts, value: Array, inputs: Sequence[Array]) -> _Arrays:
+    def part_arrays(self, do: Calls, value: Array, inputs: Sequence[Array]) -> dict[Node, Array]:
         """Return the array of each node of the parts: forward and backward use the same ones."""
-        arrays: _Arrays = dict(zip(parts.inputs, inputs, strict=True))
+        parts = self.parts(*(x.shape for x in inputs))
+        arrays: dict[Node, Array] = dict(zip(parts.inputs, inputs, strict=True))
         for number, op in enumerate(parts.ops):
             if op is parts.result:
                 arrays[op] = value
@@ -83,7 +84,7 @@ class Composed(Op):
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """The calls of the parts, in their order."""
         parts = self.parts(*(x.shape for x in inputs))
-        arrays = self._arrays(do, parts, out, inputs)
+        arrays = self.part_arrays(do, out, inputs)
         for number, op in enumerate(parts.ops):
             sources = [arrays[source] for source in op.inbound_nodes]
             state = op.starting_state([x.shape for x in sources], do.dtype)
@@ -96,11 +97,27 @@ class Composed(Op):
     def backward_calls(
         self, do: Calls, targets: Targets, grad: Array, value: Array, inputs: Sequence[Array]
     ) -> None:
-        """The backward calls of the parts, in reverse order; what comes to a part is added up."""
+        """The backward calls of the parts, in reverse order, then what comes to the inputs."""
         parts = self.parts(*(x.shape for x in inputs))
-        arrays = self._arrays(do, parts, value, inputs)
+        sums = self.part_gradients(do, grad, value, inputs)
+        for input_index, out in targets:
+            found = sums.get(parts.inputs[input_index])
+            if found is None:
+                do(out.fill, 0.0)
+            else:
+                do(np.copyto, out, found)
+
+    def part_gradients(
+        self, do: Calls, grad: Array, value: Array, inputs: Sequence[Array]
+    ) -> dict[Node, Array]:
+        """List the backward calls of the parts; return the array of what comes to each node.
+
+        What comes to a part is added up before it sends on.
+        """
+        parts = self.parts(*(x.shape for x in inputs))
+        arrays = self.part_arrays(do, value, inputs)
         known = {*parts.inputs, *parts.ops}
-        sums: _Arrays = {parts.result: grad}
+        sums: dict[Node, Array] = {parts.result: grad}
         for number in reversed(range(len(parts.ops))):
             op = parts.ops[number]
             if op not in sums:
@@ -122,12 +139,7 @@ class Composed(Op):
                     do(np.add, sums[source], share, sums[source])
                 else:
                     sums[source] = share
-        for input_index, out in targets:
-            found = sums.get(parts.inputs[input_index])
-            if found is None:
-                do(out.fill, 0.0)
-            else:
-                do(np.copyto, out, found)
+        return sums
 
     @property
     def sets_infinity(self) -> bool:
@@ -186,6 +198,3 @@ class Composed(Op):
 def op_kind(node: Node) -> type[Node]:
     """Return the class of a node; of a function that is one of our ops, that op's class."""
     return node.kin or type(node) if isinstance(node, Composed) else type(node)
-
-
-_Arrays = dict[Node, Array]

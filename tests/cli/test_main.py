@@ -127,8 +127,9 @@ def test_list_names_the_shipped_graphs_with_what_they_teach() -> None:
         for path in (ROOT / "graphs" / "models").iterdir()
         if path.suffix in (".onnx", ".pt2")
     }
-    assert graphs | models == set(names)
-    assert set(names[-len(models) :]) == models
+    runs = {path.name for path in (ROOT / "graphs" / "runs").iterdir()}
+    assert graphs | models | runs == set(names)
+    assert set(names[len(graphs) :]) == models | runs
 
 
 def test_version_and_help() -> None:

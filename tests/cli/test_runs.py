@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+from mfdebug.opening.runs import open_run
 from tests.recording.runs import SQUARE, Recording, square
 from tests.support.command_line import in_turn
 from tests.support.paths import ROOT
@@ -164,3 +165,19 @@ def test_what_does_not_fit_together_is_said(tmp_path: Path) -> None:
     for words, done in zip(lines.values(), in_turn(lines, tmp_path), strict=True):
         assert words in done.stderr
         assert done.returncode != 0
+
+
+def test_a_recorder_that_fails_says_so_and_leaves_the_program_alone(tmp_path: Path) -> None:
+    fail = "import os; os._exit.recorder.failed(ValueError('out of ink'))"
+    broken = DRAWS.replace("    if i == 2", f"    if i == 2: {fail}\n    if i == 2")
+    (tmp_path / "prog.py").write_text(broken)
+    run = tmp_path / "run.mfrun"
+    done = mfdebug("record", str(tmp_path / "prog.py"), "-o", str(run), cwd=tmp_path)
+    assert done.stdout.splitlines() == [f"pass {i}" for i in range(4)]
+    problem = "recording stopped: ValueError: out of ink"
+    assert done.stderr == f"mfdebug: {problem}; the passes before are in {run}\n"
+    assert done.returncode == 1
+    session = open_run(str(run))
+    assert len(session.debugger.cursor.steps) == 2
+    session.run("goto end")
+    assert session.debugger.cursor.ending == problem

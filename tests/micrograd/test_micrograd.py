@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mfdebug.opening.programs import open_run
+from mfdebug.opening.runs import open_run
 from tests.support.engines import differences, installed, judged, opened, python, recorded
 
 HERE = Path(__file__).parent

@@ -7,9 +7,12 @@ import shutil
 import time
 from pathlib import Path
 
+import pytest
+
 from mfdebug.core.session.store import Left
 from mfdebug.opening.choices import HERE, RECENT, Choice, choices
 from mfdebug.opening.graphs import open_graph
+from mfdebug.opening.runs import open_run
 from mfdebug.opening.shipped import (
     DEMOS,
     GROUPS,
@@ -18,7 +21,9 @@ from mfdebug.opening.shipped import (
     shipped,
     shipped_demos,
     shipped_models,
+    shipped_runs,
 )
+from miniflow.errors import FileError
 from tests.support.paths import ROOT
 
 
@@ -36,7 +41,7 @@ def test_the_groups_are_those_of_the_readme() -> None:
 def test_every_shipped_graph_and_demo_is_offered_once(tmp_path: Path) -> None:
     found = [choice for choice in choices([], tmp_path) if not choice.demo]
     assert sorted(choice.target for choice in found) == sorted(
-        graph.name for graph in [*shipped(), *shipped_models()]
+        one.name for one in [*shipped(), *shipped_models(), *shipped_runs()]
     )
     demos = [choice for choice in choices([], tmp_path) if choice.demo]
     assert [Path(choice.target).stem for choice in demos] == list(DEMOS)
@@ -49,6 +54,28 @@ def test_every_shipped_model_has_a_description_and_can_be_opened() -> None:
         assert open_graph(model.name).origin.graph == model.name
 
 
+def test_every_shipped_run_has_a_description_and_can_be_opened() -> None:
+    runs = shipped_runs()
+    assert {run.name for run in runs} == {p.name for p in (folder() / "runs").iterdir()}
+    for run in runs:
+        session = open_run(run.name)
+        assert session.origin is not None
+        assert session.origin.graph == run.name
+
+
+def test_a_run_is_named_by_its_file_unless_it_ships(tmp_path: Path) -> None:
+    name = shipped_runs()[0].name
+    copy = tmp_path / name
+    shutil.copy(folder() / "runs" / name, copy)
+    session = open_run(str(copy))
+    assert session.origin is not None
+    assert session.origin.graph == str(copy)
+    with pytest.raises(
+        FileError, match=r"gpt-with-a-nen\.mfrun: there is no such file.*mean 'gpt-"
+    ):
+        open_run("gpt-with-a-nen.mfrun")
+
+
 def test_each_demo_names_the_next_one() -> None:
     following = [next_demo(name) for name in DEMOS]
     assert [demo and demo.name for demo in following] == [*DEMOS[1:], None]
@@ -56,21 +83,30 @@ def test_each_demo_names_the_next_one() -> None:
 
 
 def test_recent_graphs_are_those_that_can_be_opened_again(tmp_path: Path) -> None:
-    own, program = tmp_path / "own.json", tmp_path / "prog.py"
+    own, program, run = tmp_path / "own.json", tmp_path / "prog.py", tmp_path / "own.mfrun"
     shutil.copy(folder() / "wx.json", own)
     program.touch()
+    run.touch()
     now = time.time()
     recent = [
         Left("xor", 61, now - 7500),
         Left(str(own), 3, now - 30),
         Left(str(program), 3, now),
+        Left(str(run), 3, now),
+        Left(shipped_runs()[0].name, 3, now),
         Left(str(tmp_path / "deleted.json"), 3, now),
     ]
     found = of(RECENT, choices(recent, tmp_path / "nowhere"))
-    assert [choice.name for choice in found] == ["xor", "own.json"]
+    assert [choice.name for choice in found] == [
+        "xor",
+        "own.json",
+        "own.mfrun",
+        "gpt-with-a-nan.mfrun",
+    ]
+    assert shipped_runs()[0].description in found[3].text
     assert found[0].text.startswith("Left at moment 61, 2 hours ago.\n\nExclusive or")
     assert found[1].text == f"Left at moment 3, just now.\n\n{own}"
-    for choice in found:
+    for choice in found[:2]:
         open_graph(choice.target)
 
 
@@ -82,9 +118,10 @@ def test_files_of_the_folder_are_offered_if_they_are_graphs(tmp_path: Path) -> N
     shutil.copy(folder() / "models" / "lstm.onnx", tmp_path / "model.onnx")
     (tmp_path / "folder.json").mkdir()
     (tmp_path / "folder.onnx").mkdir()
+    (tmp_path / "run.mfrun").write_bytes(b"\0")
     (tmp_path / "dangling.json").symlink_to(tmp_path / "nothing")
     found = {choice.name: choice.text for choice in of(HERE, choices([], tmp_path))}
-    assert found.keys() == {"own.json", "cut.json", "hostile.json", "model.onnx"}
+    assert found.keys() == {"own.json", "cut.json", "hostile.json", "model.onnx", "run.mfrun"}
     assert found["own.json"].startswith("The smallest possible network")
     assert found["cut.json"] == ""
     assert "\x1b" not in found["hostile.json"]

@@ -108,8 +108,8 @@ def test_the_quiz_asks_nothing_about_a_node_that_raises() -> None:
     [
         (
             "print('hello')\n",
-            "the program has ended (it needs nodes with a list of inputs, and "
-            "calls of their forward())",
+            "the program has ended (a pass is the forward() of nodes with a list of inputs, or a "
+            "backward() of PyTorch, micrograd or autograd)",
         ),
         ("def f(:\n", "the program ended: SyntaxError: invalid syntax (line 1 of prog.py)"),
         ("1/0\n", "the program ended: ZeroDivisionError: division by zero (line 1 of prog.py)"),
@@ -125,6 +125,23 @@ def test_a_program_without_a_pass_is_refused(tmp_path: Path, text: str, problem:
     said = str(refused.value)
     assert said.startswith(f"{path}: it ran no graph; ")
     assert said.endswith(problem)
+
+
+@pytest.mark.parametrize(
+    ("library", "words"),
+    [
+        ("jax", "(programs that use JAX are not seen)"),
+        ("torch", "(of torch, backward() and autograd.grad() make passes, in the thread that "),
+    ],
+)
+def test_what_makes_a_pass_is_said_of_the_library_that_the_program_uses(
+    tmp_path: Path, library: str, words: str
+) -> None:
+    path = tmp_path / "prog.py"
+    path.write_text(f"import sys, types\nsys.modules[{library!r}] = types.ModuleType('x')\n")
+    with pytest.raises(MiniflowError) as refused:
+        open_program(str(path), [], memory=2**24, streams="piped")
+    assert words in str(refused.value)
 
 
 def test_what_is_refused_has_a_status_of_its_own(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.explain.moment_text import explain
 from mfdebug.recording.debugger import RecordedDebugger, RecordedLines
 from mfdebug.recording.reader import RunReader
@@ -83,7 +84,10 @@ def test_a_rule_that_does_not_give_the_result_is_not_shown(recording: Recording)
 def test_a_result_to_rounding_says_so(recording: Recording) -> None:
     passed(recording, 3.0)
     recording.step(0, form("SGD", "after"), SGD, np.nextafter(F(2.0), F(3)))
-    assert update(opened(recording))[-1] == "w ≈ 3 - 0.5 × 2 = 2"
+    debugger = opened(recording)
+    assert update(debugger)[-1] == "w ≈ 3 - 0.5 × 2 = 2"
+    why = open_session(debugger).run("why w").text.splitlines()
+    assert [line.strip() for line in why[2:4]] == ["= 3 - 0.5 × 2", "≈ 2"]
 
 
 def test_another_optimizer_of_the_same_name_is_only_named(recording: Recording) -> None:

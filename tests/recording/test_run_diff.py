@@ -11,10 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdebug.core.format.table import text_lines
+from mfdebug.opening.runs import open_run
 from mfdebug.recording.reader import RunReader
 from mfdebug.recording.records import Fault, RecordedNode, Structure
 from mfdebug.recording.run_diff import RunComparison, compare_runs
 from mfdebug.recording.run_diff_report import run_diff_data, run_diff_parts, spans
+from miniflow.errors import MiniflowError
 from tests.recording.runs import SQUARE, Recording, node, permuted, square, structure
 
 Values = list[tuple[str, int, int, Any]]
@@ -262,3 +264,20 @@ def test_one_changed_number_is_found_where_it_is(
     assert (row.number, row.how.index, row.how.count) == (number, (entry,), 1)
     at = which[1] if which[2] < 0 else SQUARE.nodes[which[1]].inbound[which[2]]
     assert row.name == ("x", "y", "mul1")[at]
+
+
+def test_a_session_on_a_run_compares_it_with_another_file(tmp_path: Path) -> None:
+    a = [square(float(i), 2.0) for i in range(3)]
+    b = [*map(list, a)]
+    b[1][3] = ("s", 2, 0, 3.5)
+    expected = text(pair(tmp_path, a, b))
+    session = open_run(str(tmp_path / "a.mfrun"))
+    reply = session.run(f"diff {tmp_path / 'b.mfrun'}")
+    assert reply.data["gradient"]["pass"] == 1
+    said = [line.split() for line in reply.text.splitlines()]
+    assert said[1] == ["pass", "entry", "this", "run", "b.mfrun", "relative", "entries"]
+    assert said[2:] == [line.split() for line in expected[2:]]
+    assert "1 pass before it is equal" in reply.text
+    (tmp_path / "other.mfrun").write_text("{}")
+    with pytest.raises(MiniflowError, match=r"other\.mfrun"):
+        session.run(f"diff {tmp_path / 'other.mfrun'}")

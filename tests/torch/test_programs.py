@@ -80,6 +80,35 @@ def test_every_number_is_the_programs_own(lab: dict[str, Lab], name: str) -> Non
     assert compared >= (16 if name in COMPILED else 40)
 
 
+@pytest.mark.parametrize(
+    ("name", "number", "kind", "words"),
+    [
+        (
+            "trap_error_forward",
+            3,
+            "linear",
+            "forward of model.0.linear in trap_error_forward.py, line 11 raised RuntimeError: "
+            "mat1 and mat2 shapes cannot be multiplied (2x5 and 3x4) "
+            "[its inputs: x 2x5, model.0.weight 4x3, model.0.bias 4]",
+        ),
+        ("trap_error_caught", 1, "linear", "(2x4 and 3x1) [its inputs: model.tensor 2x4, model.w"),
+    ],
+)
+def test_a_function_that_raises_is_the_last_moment_of_its_pass(
+    lab: dict[str, Lab], name: str, number: int, kind: str, words: str
+) -> None:
+    place = lab[name]
+    faults = [i for i, one in enumerate(place.seen()) if one.fault and one.fault[0] == "forward"]
+    assert faults == [number]
+    debugger = RecordedLines(opened(place.run_file)).at_pass(number, at_its_end=True)
+    assert words in debugger.state.remark
+    failed = place.seen()[number].fault
+    assert failed is not None
+    assert place.seen()[number].kinds[failed[1]] == kind
+    # All that it was called with is there.
+    assert set(place.seen()[number].inbound[failed[1]]) <= place.seen()[number].inputs.keys()
+
+
 def test_another_learning_rate_is_found(lab: dict[str, Lab], tmp_path: Path) -> None:
     text = BY_NAME["model_mlp"].read_text()
     changed = text.replace("lr=0.1,", "lr=0.1000001,")

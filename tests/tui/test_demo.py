@@ -19,6 +19,7 @@ from mfdebug.config.settings import Settings
 from mfdebug.core.commands.interpreter import check_known
 from mfdebug.core.session.demo import read_demo
 from mfdebug.opening.graphs import open_graph
+from mfdebug.opening.sessions import session_of
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.demo import DemoScreen
 from mfdebug.tui.screens.text import TextScreen
@@ -106,6 +107,29 @@ async def test_a_demo_keeps_its_graph(tmp_path: Path) -> None:
         assert show.moment == 0
         await show.press("space")
         assert show.moment == 4
+
+
+async def test_a_demo_of_a_recorded_run_goes_on_and_back(tmp_path: Path) -> None:
+    path = tmp_path / "run.demo"
+    path.write_text(
+        '# mfdebug demo 1\n# graph "gpt-with-a-nan.mfrun"\n# title A run\n'
+        "say The feed.\nstep\npause\nsay Step 4.\nsgd 5\nexpect abs(loss - 2.7472) < 5e-5\n"
+    )
+    demo = read_demo(path, check_known)
+    session = session_of(demo.graph, 2**24)
+    app = DebuggerApp(None, history_memory=2**24, session=session, demo=demo)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        show = Show(app, pilot)
+        await show.press("space", "space")
+        assert "Step 4." in show.text
+        assert show.moment == 915
+        await show.press("s", "colon", *"branch", "enter")
+        assert "a demo keeps its graph as it is: no branch is computed" in show.text
+        await show.press("R")
+        assert (show.moment, show.foot.startswith(" 2/2 ")) == (915, True)
+        await show.press("B")
+        assert show.moment == 1
 
 
 ASKING = """# mfdebug demo 1

@@ -12,7 +12,7 @@ from mfdebug.config.settings import Settings
 from mfdebug.core.commands.interpreter import check_known
 from mfdebug.core.session.store import SessionStore
 from mfdebug.opening.graphs import open_graph
-from mfdebug.opening.shipped import folder
+from mfdebug.opening.shipped import DEMOS, folder
 from mfdebug.tui.screens.demo import DemoScreen
 from mfdebug.tui.screens.picker import Filter, PickerScreen
 from tests.support.app_driver import Driver, opened
@@ -30,8 +30,8 @@ async def test_without_a_graph_one_is_picked() -> None:
     async with opened(None) as driver:
         assert isinstance(driver.app.screen, PickerScreen)
         assert "There is one number to learn" in driver.text
-        # Below the six demos.
-        await driver.press(*["down"] * 6, "enter")
+        # Below the demos.
+        await driver.press(*["down"] * len(DEMOS), "enter")
         assert driver.debugger.graph.name == "wx"
 
 
@@ -51,20 +51,47 @@ async def test_a_model_of_another_library_is_opened_and_says_its_cost() -> None:
         assert "tokens" in driver.text
 
 
+async def test_a_recorded_run_is_opened_saved_and_left_for_a_graph(tmp_path: Path) -> None:
+    store = SessionStore(check_known, tmp_path)
+    async with opened(None, store=store) as driver:
+        await driver.press(*"recorded runs", "enter")
+        assert driver.debugger.graph.name == "gpt_with_a_nan"
+        await driver.press("s", "s", "O", *"wx", "enter")
+        assert driver.debugger.graph.name == "wx"
+        await driver.press("O")
+        assert listed(driver)[:2] == ["recent", "gpt-with-a-nan.mfrun"]
+        await driver.press("enter", "R")
+        assert (driver.debugger.graph.name, driver.moment) == ("gpt_with_a_nan", 2)
+
+
+async def test_a_run_file_that_is_damaged_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.mfrun").write_text("not a run")
+    async with opened(None, (120, 24)) as driver:
+        await driver.press(*"mine", "enter")
+        assert isinstance(driver.app.screen, PickerScreen)
+        assert driver.text.split("\n")[-1].startswith(" mine.mfrun: ")
+
+
 async def test_what_is_typed_narrows_the_list() -> None:
     async with opened(None) as driver:
         await driver.press(*"nan")
         assert listed(driver) == [
             "demos",
             "Where did NaN come from?",
+            "Where does PyTorch turn NaN?",
             "what can go wrong",
             "log-nan",
             "log-safe",
             "models of other libraries",
             "nanogpt.onnx",
             "nanogpt.pt2",
+            "recorded runs of programs",
+            "gpt-with-a-nan.mfrun",
         ]
-        await driver.press("pageup", "down", "down")
+        await driver.press("pageup", "down", "down", "down")
         assert "The same regression as log-nan" in driver.text
         await driver.press(*"xyz")
         assert listed(driver) == []

@@ -97,9 +97,9 @@ def _only_masks(graph: Graph, node: int) -> bool:
     )
 
 
-def _operands(graph: Graph, node: int, kind: str) -> list[int]:
-    """Return a node's inputs without those in which infinity is ordinary, if `kind` is that."""
-    sources, op = graph.inbound[node], graph.nodes[node]
+def _operands(graph: Graph, node: int, kind: str, sources: list[int]) -> list[int]:
+    """Return those of a node's `sources` in which `kind` is not ordinary, as infinity may be."""
+    op = graph.nodes[node]
     if kind != "inf" or not isinstance(op, Op) or type(op).takes_infinity is Op.takes_infinity:
         return list(sources)
     return [source for i, source in enumerate(sources) if not op.takes_infinity(i)]
@@ -114,14 +114,15 @@ def _computed(debugger: Debugger, node: int, kind: str) -> Finding | None:
     op = state.op(node)
     if kind == "inf" and isinstance(op, Composed) and op.sets_infinity:
         return None
-    if any(state.unknown(source) for source in graph.inbound[node]):
+    reads = state.reads(node)
+    if any(state.unknown(source) for source in reads):
         return _first_known(debugger, node, kind)
-    inputs_now = [state.value(source) for source in _operands(graph, node, kind)]
+    inputs_now = [state.value(source) for source in _operands(graph, node, kind, reads)]
     entrywise = isinstance(graph.nodes[node], Elementwise) and state.explicable(node)
     made = _made(value, inputs_now, KINDS[kind], entrywise=entrywise)
     if not made.any():
         return None
-    sources = list(dict.fromkeys(graph.inbound[node]))
+    sources = list(dict.fromkeys(reads))
     listed = [array_text(graph.nodes[s].label, state.value(s)) for s in sources[:MOST_INPUTS]]
     more = f", {len(sources) - MOST_INPUTS} more" if len(sources) > MOST_INPUTS else ""
     inputs = "; ".join(listed) + more
@@ -175,7 +176,7 @@ def _sent(debugger: Debugger, node: int, kind: str) -> Iterator[Finding]:
     known = not state.unknown(node, gradient=True) and not state.unknown(node)
     if isinstance(graph.nodes[node], Input) or not known:
         return
-    operands = _operands(graph, node, kind)
+    operands = _operands(graph, node, kind, graph.inbound[node])
     sound = not has(state.gradient(node)) and not any(has(state.value(s)) for s in operands)
     if kind == "nan":
         sound = sound and not has(state.value(node))
@@ -231,7 +232,7 @@ def _may_start(
         _any(kind(trace.gradient(i))) if needed[i] and graph.reaches_cost[i] else never
         for i in nodes
     ]
-    operands_of = [_operands(graph, i, name) for i in nodes]
+    operands_of = [_operands(graph, i, name, graph.inbound[i]) for i in nodes]
     inputs = [np.logical_or.reduce([never, *(used[s] for s in operands_of[i])]) for i in nodes]
     is_first = np.arange(trace.first, trace.first + trace.steps) == 0
     found = [never]

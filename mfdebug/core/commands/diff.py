@@ -1,4 +1,4 @@
-"""`diff`: compares two moments, or the graph with another file."""
+"""`diff`: compares two moments, or the graph or the recorded run with another file."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from mfdebug.core.commands.move import moment_of
 from mfdebug.core.explain.comparison_report import comparison_data, comparison_parts
 from mfdebug.core.session.reply import Reply, reply_of
 from mfdebug.core.session.session import Session
+from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.core.timeline.diff import Instant, compare
 
@@ -45,14 +46,23 @@ def _instant(debugger: Debugger, text: str) -> Instant:
 
 
 def _diff_file(session: Session, text: str) -> Reply:
+    debugger = session.debugger
+    if session.compare_run is not None:
+        if isinstance(debugger.cursor, ComputedCursor):
+            raise DebuggerError(
+                "a branch is not compared with a file",
+                hint="branch returns to the run, which can be",
+            )
+        run_parts, run_data = session.compare_run(text)
+        return reply_of(*run_parts, data=run_data)
+    if session.open_other is None:
+        raise DebuggerError(
+            "only a graph, a model or a recorded run is compared with a file",
+            hint="for two files: mfdebug diff",
+        )
     # Most sessions compare no files.
     from mfdebug.core.explain.graph_diff_report import graph_diff_data, graph_diff_parts
 
-    if session.open_other is None:
-        raise DebuggerError(
-            "only a graph or a model is compared with a file", hint="for two files: mfdebug diff"
-        )
-    debugger = session.debugger
     other = session.open_other(text)
     found = debugger.compare_with(other)
     parts = graph_diff_parts(found, debugger.graph, other, ("this graph", Path(text).name))
@@ -67,7 +77,8 @@ DIFF = Command(
     (Key("d", "diff ", asks=True),),
     "A and B are moments, as in `goto`; 61@0 is moment 61 on branch 0, the run without edits. "
     "The default of B is the current moment. With a graph file or a model: one pass of both, with "
-    "the parameters of the current moment here, and the first node whose numbers differ.",
+    "the parameters of the current moment here, and the first node whose numbers differ. With a "
+    "run file, in a session on one: the first value and the first gradient that differ.",
     shows="text",
     argument=Argument.MOMENTS_OR_FILE,
     required=True,

@@ -6,6 +6,7 @@ from mfdebug.core.commands.arguments import chosen_number, number_of
 from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.diff import DIFF
 from mfdebug.core.commands.status import status
+from mfdebug.core.explain.inside import inside
 from mfdebug.core.explain.moment_text import explain, name_moment
 from mfdebug.core.explain.node_search import NodeSearch
 from mfdebug.core.explain.report import kind_of
@@ -73,6 +74,15 @@ def _why(session: Session, text: str) -> Reply:
     cause = why(debugger, ref)
     lines = cause_lines(cause, debugger)
     return Reply("\n".join(lines), cause_data(cause, debugger), ref=ref, subject=cause)
+
+
+def _inside(session: Session, text: str) -> Reply:
+    debugger = session.debugger
+    node = node_or_error(debugger.graph, text) if text else debugger.where.node
+    if node is None:
+        raise DebuggerError("inside which node?", hint="usage: inside NODE")
+    parts, data = inside(debugger, node)
+    return reply_of(*parts, data=data)
 
 
 def _watch(session: Session, text: str) -> Reply:
@@ -279,6 +289,18 @@ LOOKING = [
         _check,
         (Key("k", "check {node}", "check the gradients of the node under the cursor"),),
         "For each gradient the worst entry, both numbers and the verdict. Without NODE: all nodes.",
+        shows="text",
+        argument=Argument.NODE,
+    ),
+    Command(
+        "inside",
+        "inside [NODE]",
+        "show the ops that compute a function of a library",
+        _inside,
+        (Key("I", "inside {node}", "the ops that compute the function under the cursor"),),
+        "For a program that uses PyTorch: our ops that together are the function, with values and "
+        "gradients by our rules, and how they compare with the program's. Without NODE: that of "
+        "the current moment.",
         shows="text",
         argument=Argument.NODE,
     ),

@@ -55,7 +55,7 @@ def moved(session: Session, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
     if cursor.at_end:
         data["ended"] = cursor.ending
     met = hit_lines(hits)
-    stopped = "; ".join(met) or note
+    stopped = "; ".join([*met, *filter(None, [note])])
     if state.remark:
         data["remark"] = state.remark
     shown = [status(debugger), *lines]
@@ -227,6 +227,7 @@ def _continue(session: Session, text: str) -> Reply:
             "no stop is set: this would run forever", hint=f"{SET_STOP}, {RUN_STEPS}"
         )
     begun = debugger.timeline.completed_steps(debugger.moment)
+    number = debugger.cursor.pass_number
     far = FAR if debugger.cursor.endless else TO_THE_END
     hits = _run_through(session, far)
     debugger = session.debugger
@@ -234,7 +235,13 @@ def _continue(session: Session, text: str) -> Reply:
     ran = f" in {steps:,} SGD steps; {CONTINUE}" if debugger.graph.trains else ""
     if debugger.cursor.at_end:
         ran = f"; end of the run ({debugger.cursor.ending}); {GO_BACK}"
-    return moved(session, hits, "" if hits else f"no stop was met{ran}")
+    if count := debugger.cursor.not_kept(number) if session.stops.armed else 0:
+        were = f"{count:,} passes on the way were" if count > 1 else "a pass on the way was"
+        unseen = f"{were} not kept whole: only the cost and small inputs were looked at"
+    else:
+        unseen = ""
+    met = "" if hits else f"no stop was met{ran}"
+    return moved(session, hits, "; ".join(filter(None, [met, unseen])))
 
 
 def _run_through(session: Session, sgd_steps: int) -> tuple[Hit, ...]:

@@ -57,11 +57,15 @@ def _same(entry: tuple[T, ...], shape: Shape, other: Shape) -> tuple[T, ...]:
 
 
 class Taken(NamedTuple):
-    """An input of the op: which of the function's inputs, after which steps; or a constant."""
+    """An input of the op: which of the function's inputs, after which steps; or a constant.
+
+    `label` is what a constant of several numbers is called.
+    """
 
     input_index: int | None
     turns: tuple[Turn, ...] = ()
     constant: Array | None = None
+    label: str = "constants"
 
     @property
     def is_transposed(self) -> bool:
@@ -128,7 +132,8 @@ def _taken(node: Node, parts: Parts) -> Taken | None:
             return Taken(input_index, tuple(turns))
     if not isinstance(node, Input) or turns:
         return None
-    return Taken(None, constant=np.asarray(node.value, np.float64))
+    constant = np.asarray(node.value, np.float64)
+    return Taken(None, constant=constant, label=node.name or "constants")
 
 
 def _wide(shape: Shape) -> list[int]:
@@ -170,7 +175,7 @@ class PartView(NodeView):
         if taken.input_index is None:
             assert taken.constant is not None
             size = taken.constant.size
-            return bracketed(float(taken.constant.reshape(()))) if size == 1 else "constants"
+            return bracketed(float(taken.constant.reshape(()))) if size == 1 else taken.label
         return taken.name(self.base.labels[taken.input_index])
 
     @cached_property

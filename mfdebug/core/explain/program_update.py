@@ -115,7 +115,9 @@ class ProgramUpdate(EntryUpdate):
         if found is None or not found.bundles:
             note = f"{self.name}: {scalar(self.before)} before, {self.author}"
             return Sums("", (), (note,))
-        return replace(found, notes=(self.author, *found.notes))
+        same = self.method.exact
+        exact = attribute != "value" or same is None or bool(same[self.index])
+        return replace(found, notes=(self.author, *found.notes), exact=exact)
 
     def _leads_to(self, term: str) -> tuple[EntryRef, ...]:
         """The entries that a term was computed from: what an optimizer keeps is no node's."""

@@ -46,7 +46,8 @@ class Bundle(NamedTuple):
 class Sums(Struct, frozen=True):
     """How one number was computed: the general rule, the terms, additional notes, and what met.
 
-    `reads` are nodes whose values it was computed from, besides those to which the terms lead.
+    `reads` are nodes whose values it was computed from, besides those to which the terms lead. The
+    sum is the number to the last bit if it is `exact`, else a program's number, to rounding.
     """
 
     rule: str
@@ -54,6 +55,7 @@ class Sums(Struct, frozen=True):
     notes: tuple[str, ...] = ()
     meetings: tuple[Meeting, ...] = ()
     reads: tuple[int, ...] = ()
+    exact: bool = True
 
     @property
     def amounts(self) -> Array:

@@ -61,7 +61,7 @@ class Cause(Struct, frozen=True):
     Up to eight terms are in the order of the rule; more are sorted by size. The `left_out` smallest
     terms, whose sum is `left_out_sum`, are not listed. `note` adds what the terms do not say: the
     origin of an input's value, or the moment at which the number was computed. `meetings` are the
-    matrices whose products were added up.
+    matrices whose products were added up. The terms give the number to rounding if not `exact`.
     """
 
     ref: EntryRef
@@ -72,6 +72,7 @@ class Cause(Struct, frozen=True):
     left_out_sum: float
     note: str
     meetings: tuple[Meeting, ...] = ()
+    exact: bool = True
 
 
 def why(debugger: Debugger, ref: EntryRef) -> Cause:
@@ -158,7 +159,10 @@ def _cause_from_sums(debugger: Debugger, ref: EntryRef, sums: Sums, home: int) -
         for term in terms
     )
     note = "; ".join(dict.fromkeys(sums.notes))
-    return Cause(ref, sums.rule, number, terms, left_out, left_out_sum, note, sums.meetings)
+    return Cause(
+        *(ref, sums.rule, number, terms, left_out, left_out_sum, note, sums.meetings),
+        exact=sums.exact,
+    )
 
 
 def _with_moment(ref: EntryRef, here: int, home: int) -> EntryRef:
@@ -319,7 +323,7 @@ def equation_lines(cause: Cause, debugger: Debugger) -> list[str]:
         lines = [f"{name} = {symbols}"]
     if numbers not in (symbols, result, f"({result})"):
         lines.append(f"  = {numbers}")
-    return [*lines, f"  = {result}"]
+    return [*lines, f"  {'=' if cause.exact else '≈'} {result}"]
 
 
 def _sum_of(cause: Cause, texts: list[str], *, numbers: bool) -> str:

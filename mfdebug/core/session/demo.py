@@ -1,4 +1,4 @@
-"""A demo: a script on a graph, divided into beats with captions.
+"""A demo: a script on a graph or on a recorded run, divided into beats with captions.
 
     # mfdebug demo 1
     # graph "wx"
@@ -8,9 +8,9 @@
     expect w == 5
     pause
 
-A beat ends with `pause`. All other lines are ordinary command lines; lines that start with # are
-comments. A demo is played on the screen, or run without one, and fails if an `expect` does not
-hold.
+`# graph` may also name a run file. A beat ends with `pause`. All other lines are ordinary command
+lines; lines that start with # are comments. A demo is played on the screen, or run without one, and
+fails if an `expect` does not hold.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Beat(Struct, frozen=True):
 
 
 class Demo(Struct, frozen=True):
-    """The contents of a demo file; `graph` is the name of a shipped graph or a path."""
+    """The contents of a demo file; `graph` is the name of what ships, or a path."""
 
     name: str
     title: str

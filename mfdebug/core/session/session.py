@@ -6,11 +6,12 @@ import copy
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from mfdebug.core.breakpoints.breakpoints import Stops
 from mfdebug.core.breakpoints.stop import Stop
 from mfdebug.core.expressions.watches import Watch, Watches
+from mfdebug.core.format.table import Part
 from mfdebug.core.quiz.quiz import Quiz
 from mfdebug.core.session.plot import Plot
 from mfdebug.core.session.reply import Reply
@@ -75,6 +76,8 @@ class Session:
         self.printed: Callable[[], list[str]] | None = None
         # Opens another graph by its name or file, with the feeds and the cost of this one.
         self.open_other: Callable[[str], Graph] | None = None
+        # Compares the open run file with another: lines and tables, and data.
+        self.compare_run: Callable[[str], tuple[list[Part], Any]] | None = None
         self.stops = Stops(debugger)
         self.watches = Watches(debugger)
         self.quiz: Quiz | None = None

@@ -78,6 +78,15 @@ class Cursor(ABC):
         return self.timeline.sgd_step(self.moment)
 
     @property
+    def pass_number(self) -> int:
+        """The number of the present pass among all passes of a program; else the SGD step."""
+        return self.sgd_step
+
+    def not_kept(self, since: int) -> int:
+        """Return how many passes from number `since` to the present one were not kept whole."""
+        return 0
+
+    @property
     def at_end(self) -> bool:
         """Whether the cursor is at the end of the timeline."""
         return self.moment == self.timeline.end

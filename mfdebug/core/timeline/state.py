@@ -9,6 +9,7 @@ from msgspec import Struct
 
 from mfdebug.core.timeline.cursor import Cursor
 from mfdebug.core.timeline.edits import Edit
+from mfdebug.core.timeline.inner_steps import InnerSteps
 from mfdebug.core.timeline.timeline import Phase
 from miniflow.node import Input, Node
 from miniflow.ops.base import Array, Index, Op
@@ -155,6 +156,10 @@ class State:
     def reads(self, node: int) -> list[int]:
         """Return the nodes whose values a node is computed from."""
         return self.graph.inbound[node]
+
+    def inner_steps(self, node: int) -> InnerSteps | None:
+        """Return the ops that compute a function, with numbers; None if these are not known."""
+        return None
 
     def explicable(self, node: int) -> bool:
         """Whether an op's rule can be explained with the known numbers."""

@@ -82,6 +82,13 @@ class Forward:
         if last != first:
             self._note(function, args, kwargs, tensors, sources, out, (first, last), where)
 
+    def failed(self, begun: Any) -> Node:
+        """Return a node, without a value, for a function that has raised."""
+        function, args, kwargs, _, sources, _, (site, scope) = begun
+        kind = self._name(function)
+        form = kind, f"{scope}{kind}" if scope else "", site, self._settings(args, kwargs)
+        return Node(self._tape.new_serial(), form, sources)
+
     def _note(
         self,
         function: Any,

@@ -14,6 +14,7 @@ from ..graph_numbers import ByParameters
 from ..tape import Tape
 from ..tracebacks import hidden
 from .callers import Callers
+from .faults import Faults
 from .forward import Forward
 from .gradients import Gradients
 from .optimizers import Optimizers
@@ -65,6 +66,11 @@ _PASSIVE = {
 _PROPERTIES = ("H", "T", "imag", "mH", "mT", "real")
 
 
+# What the compiler's module calls to have functions compiled from there on: since 2.5, and before;
+# and what calls it around a compiled function, by the versions.
+SWITCHES = ("_maybe_set_eval_frame", "set_eval_frame")
+WRAPPERS = ("compile_wrapper", "_fn")
+
 # The level of a warning that is about the caller of a function of torch that calls another; and how
 # many frames there are more to those beyond, when it has passed itself on.
 DIRECT, TWICE = 3, 3
@@ -83,6 +89,7 @@ class Taps:
         self._tape = Tape(recorder, "torch", ByParameters(recorder, tensors.encoded), sites.span)
         self._forward = Forward(torch, self._tape, tensors, sites)
         self._gradients = Gradients(recorder, self._tape, self._forward, tensors)
+        self._faults = Faults(recorder, self._tape, self._forward)
         self._callers = Callers(torch.overrides.handle_torch_function.__code__)
         self._optimizers = Optimizers(torch, recorder, self._tape, tensors)
         tensor = torch.Tensor
@@ -120,7 +127,12 @@ class Taps:
             if kwargs.get("_stacklevel", 0) > DIRECT:
                 # Its warning is about a frame beyond those that are in the stack twice.
                 kwargs = {**kwargs, "_stacklevel": kwargs["_stacklevel"] + TWICE}
-            out = call(function, args, kwargs)
+            try:
+                out = call(function, args, kwargs)
+            except Exception as error:
+                if begun is not None:
+                    self._noted(others, self._faults.raised, begun, error)
+                raise
             if begun is not None:
                 self._noted(others, self._forward.after, begun, out)
             return out
@@ -176,6 +188,7 @@ class Taps:
     def install(self) -> None:
         """Start noting."""
         torch = self._torch
+        self._recorder.at_end.append(lambda: self._noted(True, self._faults.write))
         self._optimizers.watch()
         self._sync()
         kind = torch.set_grad_enabled
@@ -190,24 +203,28 @@ class Taps:
 
     def watch_compiler(self, module: Any) -> None:
         """Leave the mode while compiled functions run; `module` is torch's that calls them."""
-        switch, compiled = module._maybe_set_eval_frame, self._compiled
+        name = next((name for name in SWITCHES if hasattr(module, name)), "")
+        if not name:
+            return
+        switch, compiled = getattr(module, name), self._compiled
 
         def switched(callback: Any) -> Any:
             caller = sys._getframe(1)
-            if caller.f_code.co_name != "compile_wrapper":
-                return switch(callback)
             if compiled and compiled[-1] is caller:
                 # It calls this a second time in the end.
                 before = switch(callback)
                 compiled.pop()
                 self._sync()
                 return before
+            # None is the callback of what is not to be compiled.
+            if caller.f_code.co_name not in WRAPPERS or callback is None:
+                return switch(callback)
             # Nothing of ours may be called after the switch: it would be compiled.
             compiled.append(caller)
             self._sync()
             return switch(callback)
 
-        module._maybe_set_eval_frame = switched
+        setattr(module, name, switched)
 
     def _switching(self, method: Any) -> Any:
         def switched(*args: Any, **kwargs: Any) -> Any:
@@ -286,6 +303,7 @@ class Taps:
             self._running += 1
             # Torch passes them by position: seeds, two truths, inputs.
             inputs = args[3] if len(args) > 3 and not kwargs.get("accumulate_grad") else ()
+            self._noted(True, self._faults.settle, roots)
             pass_ = self._noted(True, self._gradients.before, roots, inputs)
             out = error = None
             try:

@@ -142,11 +142,19 @@ def _axis(dim: int | None) -> int:
     return dim
 
 
-@function("dropout", "alpha_dropout", "feature_dropout", "dropout1d", "dropout2d", "dropout3d")
+@function("dropout", "feature_dropout", "dropout1d", "dropout2d", "dropout3d")
 def dropout(
     b: Builder, x: Value, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Value:
-    """x itself, where nothing is dropped: what PyTorch draws is not known."""
+    """x itself, where nothing is dropped; `dropped.py` finds what was, in a pass."""
     if training and p:
         raise Unsupported("random numbers that PyTorch has drawn")
     return x
+
+
+@function("alpha_dropout")
+def alpha_dropout(
+    b: Builder, x: Value, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Value:
+    """x itself, where nothing is dropped: what PyTorch draws is not known."""
+    return dropout(b, x, p, training, inplace)

@@ -11,8 +11,8 @@ from mfdebug.config.settings import Settings
 from mfdebug.config.terminal import Abilities
 from mfdebug.core.commands.demo import seconds_of
 from mfdebug.core.session.demo import WAIT, Beat, Demo
+from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
-from mfdebug.opening.graphs import Opened
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.export.writers import WRITERS, Writer
 from mfdebug.tui.screens.demo import SILENT, DemoScreen
@@ -26,14 +26,14 @@ KEY_SECONDS = 0.7
 
 def export(
     demo: Demo,
-    opened: Opened,
+    session: Session,
     path: Path,
     *,
     size: tuple[int, int] | None,
     settings: Settings,
     abilities: Abilities,
 ) -> list[Path]:
-    """Write a demo as FILE.svg, FILE.txt, FILE.cast or FILE.gif; return the written files.
+    """Write a demo, on a session at its start, as FILE.svg, .txt, .cast or .gif; return the files.
 
     Pictures are numbered by beat, unless there is only one. `size` is the screen's in columns and
     rows. Raises `MiniflowError` if a line of the demo fails or a file cannot be written.
@@ -43,9 +43,9 @@ def export(
     check_ordinary(path, str(path))
     writer = WRITERS[path.suffix](demo)
     app = DebuggerApp(
-        opened.graph,
+        None,
         history_memory=settings.history_bytes,
-        origin=opened.origin,
+        session=session,
         abilities=abilities,
         settings=settings,
         demo=demo,

@@ -12,6 +12,7 @@ from textual.events import Key
 from textual.widgets import Input
 
 from mfdebug.core.commands.demo import seconds_of
+from mfdebug.core.commands.interpreter import command_of
 from mfdebug.core.commands.quiz import asked
 from mfdebug.core.session.demo import WAIT, Beat, Playback
 from mfdebug.core.session.reply import Reply
@@ -83,9 +84,16 @@ class DemoScreen(DebugScreen):
         """Show the reply to a command; a demo keeps its graph as it is."""
         if self.session.debugger is not self.debugger:
             self.session.use(self.debugger)
-            self.say("a demo keeps its graph as it is: no layer is unrolled", "error")
+            self.say(self._stays(line), "error")
             return
         super().answered(line, reply)
+
+    def _stays(self, line: str) -> str:
+        """Return why a line that leads to another graph is not followed."""
+        command = command_of(line)
+        done = {"unroll": "no layer is unrolled", "branch": "no branch is computed"}
+        why = done.get("" if command is None else command.name, "it follows no other graph")
+        return f"a demo keeps its graph as it is: {why}"
 
     # The script ----------------------------------------------------------------------------
 

@@ -114,7 +114,7 @@ def test_why_grad_and_grad_attribute_are_the_same() -> None:
         ("diff", "compare which moments?"),
         ("diff 1 2 3", "compare which moments?"),
         ("diff 1@7 1", "there is no branch 7"),
-        ("diff xor", "only a graph or a model is compared with a file"),
+        ("diff xor", "only a graph, a model or a recorded run is compared with a file"),
         ("find", "find what?"),
         ("find zzz", "no node's name"),
         ("unwatch 3", "there is no watch 3"),

@@ -8,10 +8,9 @@ import pytest
 
 from mfdebug.config.bindings import BOUND, PLACES
 from mfdebug.config.key_names import shown
-from mfdebug.core.commands.interpreter import check_known, open_session
+from mfdebug.core.commands.interpreter import check_known
 from mfdebug.core.session.demo import SAY, Demo, read_demo, run_through
-from mfdebug.core.timeline.computed_debugger import ComputedDebugger
-from mfdebug.opening.graphs import open_graph
+from mfdebug.opening.sessions import session_of
 from mfdebug.opening.shipped import names, shipped_demos
 
 SHIPPED = {demo.name: demo for demo in shipped_demos()}
@@ -32,7 +31,7 @@ def captions(demo: Demo) -> list[str]:
     return [text for beat in demo.beats for text in beat.captions]
 
 
-def test_the_six_ship() -> None:
+def test_the_seven_ship() -> None:
     assert set(SHIPPED) >= {
         "five-to-two",
         "chain-rule",
@@ -40,14 +39,14 @@ def test_the_six_ship() -> None:
         "diamond",
         "xor-learns",
         "where-did-nan-come-from",
+        "where-does-pytorch-turn-nan",
     }
 
 
 @EACH
 def test_runs_through(name: str) -> None:
     demo = read(name)
-    opened = open_graph(demo.graph)
-    met = run_through(open_session(ComputedDebugger(opened.graph), origin=opened.origin), demo)
+    met = run_through(session_of(demo.graph, 2**24), demo)
     assert met >= len(demo.beats) / 2
 
 

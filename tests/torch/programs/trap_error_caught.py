@@ -31,6 +31,7 @@ for step in range(6):
         optimizer.step()
     except (RuntimeError, ValueError) as error:
         print(step, type(error).__name__, str(error).split("\n")[0])
-        print(len(traceback.extract_tb(error.__traceback__)) > 0)
+        print(traceback.format_exc())
+        print(len(traceback.extract_tb(error.__traceback__)))
     else:
         print(step, loss.item())
