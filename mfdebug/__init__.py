@@ -20,7 +20,7 @@ __all__ = ["debug", "set_trace"]
 
 
 def debug(
-    cost: Graph | Node | Sequence[Node],
+    cost: Graph | Node | Sequence[Node] | Any,
     feed_dict: Mapping[Node, Any] | None = None,
     trainables: Sequence[Node] = (),
     optimizer: Optimizer | None = None,
@@ -30,10 +30,28 @@ def debug(
     `feed_dict` gives inputs their values, `trainables` says what training changes, `optimizer` how.
     The graph's own nodes keep the values that they have. Where there is no terminal, as in a
     notebook, it says what to do. Raises `MiniflowError` for a graph that cannot run.
+
+    `cost` may also be a tensor of PyTorch, without further arguments: the program waits while the
+    debugger shows what it was computed from. What was computed before mfdebug watched has no
+    values. If the program goes back from the tensor later, its gradients follow.
     """
+    if _is_tensor(cost):
+        from mfdebug.api import debug_tensor
+
+        if feed_dict or trainables or optimizer is not None:
+            raise TypeError("a tensor is debugged without feed_dict, trainables and optimizer")
+        debug_tensor(cost, sys._getframe(1))
+        return
     from mfdebug.api import debug_graph
 
     debug_graph(cost, feed_dict or {}, trainables, optimizer, sys._getframe(1))
+
+
+def _is_tensor(thing: Any) -> bool:
+    """Whether a thing is a tensor of the program's PyTorch, which is not imported here."""
+    torch = sys.modules.get("torch")
+    kind = getattr(torch, "Tensor", None)
+    return isinstance(kind, type) and isinstance(thing, kind)
 
 
 def set_trace() -> None:

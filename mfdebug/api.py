@@ -15,7 +15,7 @@ from mfdebug.config.settings import read_settings
 from mfdebug.config.terminal import abilities, has_screen
 from mfdebug.debuggee.name_facts import Names
 from mfdebug.recording.node_names import Naming, NodeFacts, Variable
-from miniflow.errors import FeedError, MiniflowError
+from miniflow.errors import FeedError, GraphError, MiniflowError
 from miniflow.functional import as_graph
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
@@ -38,15 +38,36 @@ or step through it here, one command at a time:
     print(session.run("step").text)
 """
 
+NO_TERMINAL_FOR_PROGRAM = """\
+mfdebug needs a terminal, and a notebook has none. Record the passes instead:
+
+    with mfdebug.watching("run.mfrun") as run:
+        loss = ...
+        loss.backward()
+
+`run` at the end of a cell then draws the graph. Step through it in a terminal:  mfdebug run.mfrun
+or here, one command at a time:
+
+    from mfdebug.opening.programs import open_run
+    session = open_run("run.mfrun")
+    print(session.run("step").text)
+"""
+
 # Columns of a drawing in a notebook.
 NOTEBOOK_WIDTH = 120
 
 
 def has_terminal() -> bool:
     """Whether the app can be shown to the user here."""
-    # In a notebook, the streams may be those of the terminal that started the server.
-    notebook = "ipykernel" in sys.modules and hasattr(sys.stdout, "pub_thread")
-    return not notebook and has_screen()
+    return not in_notebook() and has_screen()
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook.
+
+    Its streams may be those of the terminal that started the server.
+    """
+    return "ipykernel" in sys.modules and hasattr(sys.stdout, "pub_thread")
 
 
 def run_app(session: Session) -> None:
@@ -93,6 +114,29 @@ def debug_graph(
         node.value = value
     with _named_by(frame, _nodes(subject)):
         _debug(subject, trainables, optimizer)
+
+
+def debug_tensor(tensor: Any, frame: FrameType) -> None:
+    """Show what a tensor of PyTorch was computed from, or in a notebook print what to do instead.
+
+    `frame` is the caller's, whose variables name modules and inputs. Raises `GraphError` for a
+    tensor that no gradient flows through.
+    """
+    from mfdebug.debuggee.trace import show_below
+
+    if tensor.grad_fn is None:
+        raise GraphError(
+            "no gradient flows through the tensor: it has no grad_fn",
+            hint="debug the loss, computed with gradients on, from tensors that require them",
+        )
+    if in_notebook():
+        sys.stdout.write(NO_TERMINAL_FOR_PROGRAM)
+        return
+    if not show_below(tensor, frame):
+        raise GraphError(
+            "this thread is not watched",
+            hint="only the thread that imported torch is, or that first called mfdebug",
+        )
 
 
 def _debug(

@@ -16,8 +16,11 @@ if TYPE_CHECKING:
 
 
 def when_imported(actions: dict[str, Callable[[ModuleType], None]]) -> None:
-    """Call the action of each module, by its name, once it has been imported."""
-    waiting = dict(actions)
+    """Call the action of each module, by its name, once it has been imported: now, if it has."""
+    waiting = {name: action for name, action in actions.items() if name not in sys.modules}
+    for name, action in actions.items():
+        if name not in waiting:
+            action(sys.modules[name])
 
     def see(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "import" and arguments[0] in waiting and arguments[0] not in sys.modules:

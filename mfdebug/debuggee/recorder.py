@@ -79,6 +79,10 @@ class Recorder:
         # Called with each class that the program defines or, from Python 3.12 on, makes an
         # instance of.
         self.class_seen: list[Callable[[type], None]] = []
+        # Of engines: called when the open pass ends; and with what the program wants to be shown,
+        # and its frame, which return whether it is theirs.
+        self.closing: list[Callable[[], None]] = []
+        self.showing: list[Callable[[Any, FrameType], bool]] = []
         # The nodes of the last pass that was written, by number.
         self.nodes: list[Any] = []
         self._process = os.getpid()
@@ -197,6 +201,8 @@ class Recorder:
 
     def close(self) -> None:
         """End the open pass: another one starts, a node has raised, or the program ends."""
+        for finish in self.closing:
+            finish()
         open_pass = self.open
         if open_pass is None:
             return
@@ -208,10 +214,13 @@ class Recorder:
         self._write(open_pass, complete=True)
         self.pause(open_pass.number)
 
-    def pause(self, number: int) -> None:
-        """Wait at the end of a pass, if the debugger or the program itself has asked for it."""
+    def pause(self, number: int, *, begun: bool = False) -> None:
+        """Wait at the end of a pass, if the debugger or the program itself has asked for it.
+
+        `begun`: the rest of the pass is still to come.
+        """
         traced, self.traced = self.traced, False
-        self.ring.wait(number, self.answer, traced=traced)
+        self.ring.wait(number, self.answer, traced=traced, begun=begun)
 
     def _write(self, open_pass: OpenPass, *, complete: bool) -> None:
         open_pass.drop_unused()

@@ -241,10 +241,18 @@ class Ring:
             self.dead = self.peer_ended()
         return DATA + at
 
-    def wait(self, number: int, answer: Callable[[], None], *, traced: bool = False) -> None:
+    def wait(
+        self,
+        number: int,
+        answer: Callable[[], None],
+        *,
+        traced: bool = False,
+        begun: bool = False,
+    ) -> None:
         """Wait at the end of a pass as long as the debugger wants; answer its questions.
 
-        `traced`: the program itself asked to stop here; wait until the debugger resumes it.
+        `traced`: the program itself asked to stop here; wait until the debugger resumes it. `begun`:
+        the rest of the pass is still to come, which the debugger may resume it for.
         """
         if self.dead or not (traced or number >= self.word(STOP_AT)):
             return
@@ -253,7 +261,8 @@ class Ring:
         self.set_word(WAITS_AT, number + 1)
         delay = _POLL
         while not self.dead and (
-            number >= self.word(STOP_AT) or (traced and resumed == self.word(RESUMED))
+            (number >= self.word(STOP_AT) and not begun)
+            or ((traced or begun) and resumed == self.word(RESUMED))
         ):
             if self.word(ASKED) != self.word(ANSWERED):
                 answer()

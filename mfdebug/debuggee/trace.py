@@ -10,6 +10,7 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import mfdebug
@@ -29,6 +30,22 @@ def stop_at_next_pass() -> None:
     if recorder is None:
         recorder = _Debugger().recorder
     recorder.traced = True
+
+
+def show_below(result: Any, frame: FrameType) -> bool:
+    """Show what a result of an engine was computed from, and wait; return whether it is one.
+
+    The variables of the frame name what it was computed from. A debugger is started if there is
+    none.
+    """
+    recorder = recorder_here()
+    if recorder is None:
+        recorder = _Debugger().recorder
+    recorder.traced = True
+    if any(show(result, frame) for show in recorder.showing):
+        return True
+    recorder.traced = False
+    return False
 
 
 class _Debugger:

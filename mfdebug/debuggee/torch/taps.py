@@ -11,6 +11,7 @@ import sys
 from _thread import get_ident
 
 from ..graph_numbers import ByParameters
+from ..name_facts import variable_of
 from ..tape import Tape
 from ..tracebacks import hidden
 from .callers import Callers
@@ -23,6 +24,7 @@ from .tensors import Tensors
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
     from typing import Any
 
     from ..recorder import Recorder
@@ -81,6 +83,7 @@ class Taps:
         tensors = Tensors(torch)
         sites = Sites(torch, os.path.dirname(os.path.dirname(__file__)))
         self._tape = Tape(recorder, "torch", ByParameters(recorder, tensors.encoded), sites.span)
+        self._sites = sites
         self._forward = Forward(torch, self._tape, tensors, sites)
         self._gradients = Gradients(recorder, self._tape, self._forward, tensors)
         self._callers = Callers(torch.overrides.handle_torch_function.__code__)
@@ -176,8 +179,9 @@ class Taps:
     def install(self) -> None:
         """Start noting."""
         torch = self._torch
+        self._recorder.showing.append(self.show)
         self._optimizers.watch()
-        self._sync()
+        self._enter()
         kind = torch.set_grad_enabled
         for name in ("__init__", "__call__", "__enter__", "__exit__"):
             setattr(kind, name, self._switching(vars(kind)[name]))
@@ -264,6 +268,23 @@ class Taps:
         elif on_top and not wanted:
             c._pop_torch_function_stack()
 
+    def _enter(self) -> None:
+        """Enter the mode, if it is wanted, below those of the program, which leaves its own.
+
+        Modes for devices stay below it: torch expects them at the bottom.
+        """
+        c, above = self._torch._C, []
+        device = self._torch.utils._device.DeviceContext
+        if get_ident() != self._thread or self._is_on():
+            return
+        while depth := c._len_torch_function_stack():
+            if isinstance(c._get_function_stack_at(depth - 1), device):
+                break
+            above.append(c._pop_torch_function_stack())
+        self._sync()
+        for mode in reversed(above):
+            c._push_on_torch_function_stack(mode)
+
     def _without_mode(self, function: Any, arguments: Any) -> Any:
         """Call a function without the mode, if no other mode is active."""
         c = self._torch._C
@@ -275,6 +296,21 @@ class Taps:
             return function(*arguments)
         finally:
             c._push_on_torch_function_stack(self._mode)
+
+    def show(self, thing: Any, frame: FrameType) -> bool:
+        """Show what a tensor was computed from, and wait; return whether it is a tensor's pass.
+
+        The variables of the frame name the modules.
+        """
+        if not isinstance(thing, self._torch.Tensor) or get_ident() != self._thread:
+            return False
+        self._noted(True, self._show, thing, frame)
+        self._sync()
+        return True
+
+    def _show(self, tensor: Any, frame: FrameType) -> None:
+        self._sites.learn_variables(frame)
+        self._gradients.show(tensor, variable_of(frame, tensor))
 
     def _engine(self, engine: Any) -> Any:
         """Return the function that runs the engine, noting what it sends."""
