@@ -1,7 +1,7 @@
 """mfdebug: a step-through debugger for backpropagation, in the terminal.
 
 From Python: `mfdebug.debug(cost)` opens the app on a live graph, `mfdebug.set_trace()` inside a
-program stops at its next pass.
+program stops at its next pass, `with mfdebug.watching():` records the passes within it.
 """
 
 from __future__ import annotations
@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from os import PathLike
+
+    from mfdebug.debuggee.watching import Watching
     from miniflow.graph import Graph
     from miniflow.node import Node
     from miniflow.training.optimizers import Optimizer
 
 __version__ = "0.4.0"
-__all__ = ["debug", "set_trace"]
+__all__ = ["debug", "set_trace", "watching"]
 
 
 def debug(
@@ -63,3 +66,16 @@ def set_trace() -> None:
     from mfdebug.debuggee.trace import stop_at_next_pass
 
     stop_at_next_pass()
+
+
+def watching(file: str | PathLike[str] | None = None, *, every: int = 0) -> Watching:
+    """Return a context within which the passes of this program are recorded into a run file.
+
+    `with mfdebug.watching("run.mfrun") as run:` records; when the block ends, `run.path` is the
+    file, to be opened with `mfdebug run.mfrun`. Without `file` it is named after the program.
+    Every `every`-th pass is kept whole; 0 means as many as there is time for. Outside of the block
+    nothing is watched, and the program runs as alone.
+    """
+    from mfdebug.debuggee.watching import Watching
+
+    return Watching(file, every)

@@ -38,36 +38,15 @@ or step through it here, one command at a time:
     print(session.run("step").text)
 """
 
-NO_TERMINAL_FOR_PROGRAM = """\
-mfdebug needs a terminal, and a notebook has none. Record the passes instead:
-
-    with mfdebug.watching("run.mfrun") as run:
-        loss = ...
-        loss.backward()
-
-`run` at the end of a cell then draws the graph. Step through it in a terminal:  mfdebug run.mfrun
-or here, one command at a time:
-
-    from mfdebug.opening.programs import open_run
-    session = open_run("run.mfrun")
-    print(session.run("step").text)
-"""
-
 # Columns of a drawing in a notebook.
 NOTEBOOK_WIDTH = 120
 
 
 def has_terminal() -> bool:
     """Whether the app can be shown to the user here."""
+    from mfdebug.debuggee.trace import in_notebook
+
     return not in_notebook() and has_screen()
-
-
-def in_notebook() -> bool:
-    """Whether this process is the kernel of a notebook.
-
-    Its streams may be those of the terminal that started the server.
-    """
-    return "ipykernel" in sys.modules and hasattr(sys.stdout, "pub_thread")
 
 
 def run_app(session: Session) -> None:
@@ -96,6 +75,25 @@ def graph_as_html(graph: Graph) -> str:
     return svg(circuit.draw(debugger), circuit.width, repr(graph).strip("<>"), background=False)
 
 
+def run_as_html(path: Path | None) -> str:
+    """Return the graph of the first pass of a run file as a drawing for notebooks, or why not."""
+    from html import escape
+
+    from mfdebug.core.circuit.circuit import Circuit
+    from mfdebug.core.circuit.svg import svg
+    from mfdebug.opening.programs import open_run
+
+    if path is None or not path.exists():
+        return "<p>nothing is recorded yet</p>"
+    try:
+        debugger = open_run(str(path)).debugger
+    except MiniflowError as error:
+        return f"<p>{escape(str(error))}</p>"
+    debugger.move(debugger.timeline.length)
+    circuit = Circuit(debugger.graph, debugger.plan.shapes, NOTEBOOK_WIDTH)
+    return svg(circuit.draw(debugger), circuit.width, path.name, background=False)
+
+
 def debug_graph(
     subject: Graph | Node | Sequence[Node],
     feed_dict: Mapping[Node, Any],
@@ -117,7 +115,7 @@ def debug_graph(
 
 
 def debug_tensor(tensor: Any, frame: FrameType) -> None:
-    """Show what a tensor of PyTorch was computed from, or in a notebook print what to do instead.
+    """Show what a tensor of PyTorch was computed from; in a notebook, print what to do instead.
 
     `frame` is the caller's, whose variables name modules and inputs. Raises `GraphError` for a
     tensor that no gradient flows through.
@@ -129,9 +127,6 @@ def debug_tensor(tensor: Any, frame: FrameType) -> None:
             "no gradient flows through the tensor: it has no grad_fn",
             hint="debug the loss, computed with gradients on, from tensors that require them",
         )
-    if in_notebook():
-        sys.stdout.write(NO_TERMINAL_FOR_PROGRAM)
-        return
     if not show_below(tensor, frame):
         raise GraphError(
             "this thread is not watched",

@@ -211,4 +211,6 @@ def install(recorder: Recorder) -> Callable[[], None]:
     monitoring.register_callback(tool, events.PY_RETURN, returned)
     monitoring.register_callback(tool, events.PY_UNWIND, unwound)
     monitoring.set_events(tool, events.PY_START | events.PY_UNWIND)
+    # Where an earlier recorder of this process has looked already.
+    monitoring.restart_events()
     return stop

@@ -82,6 +82,8 @@ class Recorder:
         # Of engines: called when the open pass ends; and with what the program wants to be shown,
         # and its frame, which return whether it is theirs.
         self.closing: list[Callable[[], None]] = []
+        # Takes the taps out of a program that goes on without them.
+        self.undo: list[Callable[[], None]] = []
         self.showing: list[Callable[[Any, FrameType], bool]] = []
         # The nodes of the last pass that was written, by number.
         self.nodes: list[Any] = []
@@ -288,6 +290,11 @@ class Recorder:
         if plan is not None:
             plan.watcher = self._record_step
 
+            def unwatch() -> None:
+                plan.watcher = None
+
+            self.undo.append(unwatch)
+
     def _record_step(self, plan: Any) -> None:
         """Record an SGD step of our engine, which does not call the methods of its nodes."""
         if self.off or os.getpid() != self._process:
@@ -396,6 +403,12 @@ class Recorder:
         self.off = True
         self.open = self.script = None
         self.stop()
+
+    def uninstall(self) -> None:
+        """Take the taps out of the program, after recording has ended."""
+        undo, self.undo = self.undo, []
+        for taken in undo:
+            taken()
 
     def answer(self) -> None:
         """Answer the debugger's question about a node of the last pass, while waiting."""

@@ -131,6 +131,16 @@ class Taps:
         node.initialize_root = initialize_root
         self._core.backward_pass = backward_pass
 
+        def uninstall() -> None:
+            if vars(node)["__init__"] is __init__:
+                node.__init__ = start
+            if vars(node)["initialize_root"] is initialize_root:
+                node.initialize_root = start_root
+            if self._core.backward_pass is backward_pass:
+                self._core.backward_pass = back
+
+        self._recorder.undo.append(uninstall)
+
     # Forward -----------------------------------------------------------------------------------
 
     def safely(self, action: Callable[[], None]) -> None:

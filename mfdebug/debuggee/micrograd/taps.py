@@ -94,6 +94,9 @@ class Taps:
         self._sites: dict[int, Site] = {}
         # The `__init__` of each class: the program's, and the one that notes places in the source.
         self._inits: dict[type, tuple[Any, Any]] = {}
+        # The `backward` of each class, likewise.
+        self._backwards: dict[type, tuple[Any, Any]] = {}
+        recorder.undo.append(self._uninstall)
         self._classes: set[type] = set()
         self._settled = 0
         self._running = False
@@ -116,8 +119,15 @@ class Taps:
         if "__init__" in own:
             self._inits[cls] = own["__init__"], self._tapped_init(cls, own["__init__"])
         if "backward" in own:
-            setattr(cls, "backward", self._tapped_backward(own["backward"]))  # noqa: B010
+            self._backwards[cls] = own["backward"], self._tapped_backward(own["backward"])
+            setattr(cls, "backward", self._backwards[cls][1])  # noqa: B010
         self._note_sites()
+
+    def _uninstall(self) -> None:
+        for name, methods in (("__init__", self._inits), ("backward", self._backwards)):
+            for cls, (original, tapped) in methods.items():
+                if vars(cls).get(name) is tapped:
+                    setattr(cls, name, original)
 
     def _tapped_backward(self, original: Any) -> Any:
         def backward(*arguments: Any, **keywords: Any) -> Any:

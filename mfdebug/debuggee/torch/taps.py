@@ -99,6 +99,8 @@ class Taps:
         # Whether the mode was on where the program has enabled gradients for a while.
         self._before: list[bool] = []
         self._mode = _mode(torch, self._call)
+        # What was replaced in torch: where, the original, and what is there instead.
+        self._replaced: list[tuple[Any, str, Any, Any]] = []
 
     # The function mode -------------------------------------------------------------------------
 
@@ -184,13 +186,30 @@ class Taps:
         self._enter()
         kind = torch.set_grad_enabled
         for name in ("__init__", "__call__", "__enter__", "__exit__"):
-            setattr(kind, name, self._switching(vars(kind)[name]))
+            self._replace(kind, name, self._switching)
         for kind in (torch.enable_grad, torch.inference_mode):
-            kind.__enter__ = self._entering(vars(kind)["__enter__"])
-            kind.__exit__ = self._leaving(vars(kind)["__exit__"])
-        has = _WithoutMode(torch.overrides.has_torch_function, self._without_mode)
-        torch.overrides.has_torch_function = has
-        torch.autograd._engine_run_backward = self._engine(torch.autograd._engine_run_backward)
+            self._replace(kind, "__enter__", self._entering)
+            self._replace(kind, "__exit__", self._leaving)
+        self._replace(
+            torch.overrides, "has_torch_function", lambda has: _WithoutMode(has, self._without_mode)
+        )
+        self._replace(torch.autograd, "_engine_run_backward", self._engine)
+        self._recorder.undo.append(self._uninstall)
+
+    def _replace(self, owner: Any, name: str, tap: Callable[[Any], Any]) -> None:
+        """Put a tap in the place of a function of torch."""
+        original = vars(owner)[name]
+        made = tap(original)
+        self._replaced.append((owner, name, original, made))
+        setattr(owner, name, made)
+
+    def _uninstall(self) -> None:
+        """Leave the mode, and put back what is still in its place."""
+        self._sync()
+        self._optimizers.forget()
+        for owner, name, original, made in reversed(self._replaced):
+            if vars(owner)[name] is made:
+                setattr(owner, name, original)
 
     def watch_compiler(self, module: Any) -> None:
         """Leave the mode while compiled functions run; `module` is torch's that calls them."""
@@ -211,7 +230,7 @@ class Taps:
             self._sync()
             return switch(callback)
 
-        module._maybe_set_eval_frame = switched
+        self._replace(module, "_maybe_set_eval_frame", lambda _: switched)
 
     def _switching(self, method: Any) -> Any:
         def switched(*args: Any, **kwargs: Any) -> Any:
