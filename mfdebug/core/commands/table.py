@@ -13,6 +13,7 @@ from mfdebug.core.commands.edit import EDITING
 from mfdebug.core.commands.files import CLOSING
 from mfdebug.core.commands.help import help_command
 from mfdebug.core.commands.look import LOOKING
+from mfdebug.core.commands.modules import MODULES
 from mfdebug.core.commands.move import MOVING
 from mfdebug.core.commands.quiz import PREDICTING
 from mfdebug.core.commands.screen import COLOURING
@@ -25,7 +26,7 @@ COMMANDS: dict[str, Command] = {}
 GROUPS: dict[str, list[Command]] = {
     "move": MOVING,
     "stop": STOPPING,
-    "look": [*LOOKING, DRAW],
+    "look": [*LOOKING, MODULES, DRAW],
     "change": [*EDITING, *UNROLLING, *BRANCHING],
     "quiz": PREDICTING,
     "demos": DEMONSTRATING,
