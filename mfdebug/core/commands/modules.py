@@ -41,7 +41,7 @@ def table_of(rows: Sequence[ModuleRow], *, modules: bool) -> Table:
         Column("module" if modules else "node", cut="name"),
         Column("value", "right"),
         Column("gradient", "right"),
-        Column("", cut="end"),
+        Column("health", cut="end"),
         Column("last gradients", rank=1),
     )
     return Table(columns, tuple(_row(row) for row in rows))

@@ -293,7 +293,8 @@ class Taps:
         Modes for devices stay below it: torch expects them at the bottom.
         """
         c, above = self._torch._C, []
-        device = self._torch.utils._device.DeviceContext
+        # Imported when a device is first chosen.
+        device = getattr(sys.modules.get("torch.utils._device"), "DeviceContext", ())
         if get_ident() != self._thread or self._is_on():
             return
         while depth := c._len_torch_function_stack():
