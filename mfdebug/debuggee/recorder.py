@@ -19,7 +19,9 @@ from .name_facts import Names
 from .open_pass import OpenPass
 from .reading import OUTBOUND, attribute, encoded, inputs_of, is_node, neighbours
 from .ring import (
+    AFTER_GAP,
     COMPLETE,
+    DETACHED,
     END,
     EVERY,
     FINAL,
@@ -67,6 +69,14 @@ class Recorder:
         self.optimizers = Forms(ring, OPTIMIZER, MAX_LAYOUTS)
         self.rate = rate
         self.off = False
+        # Whether it is off for now only: the debugger has detached. The taps then do nothing but
+        # `poll` once for each pass.
+        self.suspended = False
+        self.suspending: list[Callable[[], None]] = []
+        self.resuming: list[Callable[[], None]] = []
+        # The first pass that was watched again, and whether that is still to begin.
+        self._after_gap = -1
+        self._aligning = False
         self.number = -1
         self.open: OpenPass | None = None
         self.script: Script | None = None
@@ -114,7 +124,7 @@ class Recorder:
             if self._switch_script(direction, node):
                 return
             self.drop_script()
-        if not is_node(node):
+        if not is_node(node) or self._is_left_over(direction):
             return
         open_pass = self._pass_for(direction, node, frame)
         if direction == "f":
@@ -126,6 +136,11 @@ class Recorder:
             open_pass.record_gradients(node)
         open_pass.record_call(direction, node)
         self._write_if_due(open_pass, node)
+
+    def _is_left_over(self, direction: str) -> bool:
+        """Whether a call belongs to a pass that began while nothing was watched."""
+        self._aligning = self._aligning and direction == "b"
+        return self._aligning
 
     def _switch_script(self, direction: str, node: Any) -> bool:
         """Switch to the script of another known graph if this call starts it; return whether."""
@@ -144,7 +159,7 @@ class Recorder:
         """Record that a node's method has raised."""
         if self.script is not None:
             self.drop_script()
-        if not is_node(node):
+        if not is_node(node) or self._is_left_over(direction):
             return
         open_pass = self._pass_for(direction, node, frame)
         open_pass.record_inputs(node)
@@ -223,6 +238,28 @@ class Recorder:
         """
         traced, self.traced = self.traced, False
         self.ring.wait(number, self.answer, traced=traced, begun=begun)
+        if self.ring.word(DETACHED):
+            self.suspend()
+
+    def gap_flag(self, number: int) -> int:
+        """Return the flag of a pass that says whether passes right before it were not watched."""
+        return AFTER_GAP if number == self._after_gap else 0
+
+    def suspend(self) -> None:
+        """Stop watching for now."""
+        self.off = self.suspended = True
+        self.open = self.script = None
+        for act in self.suspending:
+            act()
+
+    def poll(self) -> None:
+        """Watch again, if the debugger wants that; called once for each pass that goes by."""
+        if not self.suspended or self.ring.word(DETACHED):
+            return
+        self.off = self.suspended = False
+        self._after_gap, self._aligning = self.number + 1, True
+        for act in self.resuming:
+            act()
 
     def _write(self, open_pass: OpenPass, *, complete: bool) -> None:
         open_pass.drop_unused()
@@ -238,7 +275,9 @@ class Recorder:
                 structure=graph.structure,
                 layout=self.layouts.number_of(tuple(open_pass.entries)),
                 sharing=graph.sharing,
-                flags=(WHOLE if open_pass.whole else 0) | (COMPLETE if complete else 0),
+                flags=(WHOLE if open_pass.whole else 0)
+                | (COMPLETE if complete else 0)
+                | self.gap_flag(open_pass.number),
                 text=as_json(open_pass.fault).encode() if open_pass.fault else b"",
                 data=b"".join(open_pass.parts),
             )
@@ -298,6 +337,7 @@ class Recorder:
     def _record_step(self, plan: Any) -> None:
         """Record an SGD step of our engine, which does not call the methods of its nodes."""
         if self.off or os.getpid() != self._process:
+            self.poll()
             return
         try:
             self._write_step(plan, plan.graph)
@@ -341,13 +381,15 @@ class Recorder:
 
     def end(self) -> None:
         """Write the open pass and the final values of inputs, since the program ends."""
-        if self.off or os.getpid() != self._process:
+        if (self.off and not self.suspended) or os.getpid() != self._process:
             return
         try:
             if self.script is not None:
                 self.drop_script()
             self.close()
-            self._write_final_inputs()
+            if not self.suspended:
+                # Else they are what passes have left that were not watched.
+                self._write_final_inputs()
             self.ring.put(Record(END, data=as_json(self._last_error()).encode()))
         finally:
             self.detach()
@@ -400,7 +442,7 @@ class Recorder:
 
     def detach(self) -> None:
         """Stop recording."""
-        self.off = True
+        self.off, self.suspended = True, False
         self.open = self.script = None
         self.stop()
 

@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 # Offsets of the words: bytes written and taken; the pass from whose end on the program waits, and
 # how often it was resumed; where it waits now (the pass + 1, or 0), and where it does so because it
 # has called `set_trace`; how many questions it was asked, and has answered; how many passes apart
-# those are that are written whole while nobody waits for one (0: as many as there is time for).
-WRITTEN, TAKEN, STOP_AT, RESUMED, WAITS_AT, TRACED_AT, ASKED, ANSWERED, EVERY = range(0, 72, 8)
+# those are that are written whole while nobody waits for one (0: as many as there is time for);
+# whether the debugger wants nothing to be watched for now.
+WRITTEN, TAKEN, STOP_AT, RESUMED, WAITS_AT, TRACED_AT, ASKED, ANSWERED, EVERY, DETACHED = range(
+    0, 80, 8
+)
 DATA = 128
 # A pass that no program reaches.
 NEVER = 2**64 - 1
 
 STRUCTURE, LAYOUT, PASS, FINAL, PROBLEM, END, PIECE, SHARING, OPTIMIZER, STEP = range(1, 11)
-WHOLE, COMPLETE = 1, 2
+# Flags of a pass; passes right before one that is `AFTER_GAP` were not watched.
+WHOLE, COMPLETE, AFTER_GAP = 1, 2, 4
 
 # Size of a ring in bytes: the program waits while it is full.
 RING_BYTES = DATA + 16 * 2**20

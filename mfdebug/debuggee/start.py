@@ -82,7 +82,7 @@ def _torch_taps(recorder: Recorder) -> Actions:
     taps: list[Taps] = []
 
     def install(torch: Any) -> None:
-        if not recorder.off:
+        if recorder.suspended or not recorder.off:
             taps.append(Taps(torch, recorder))
             taps[0].install()
 
@@ -97,7 +97,7 @@ def _autograd_taps(recorder: Recorder) -> Actions:
     """Return what starts to note what a program computes with autograd."""
 
     def install(core: Any) -> None:
-        if not recorder.off and hasattr(core, "VJPNode"):
+        if (recorder.suspended or not recorder.off) and hasattr(core, "VJPNode"):
             AutogradTaps(core, recorder).install()
 
     return {"autograd.core": install}
@@ -120,4 +120,4 @@ def _detach_child() -> None:
 def recorder_here() -> Recorder | None:
     """Return the recorder of this process, if one is active."""
     found: Recorder | None = getattr(os._exit, "recorder", None)
-    return None if found is None or found.off else found
+    return None if found is None or (found.off and not found.suspended) else found

@@ -233,7 +233,9 @@ class Tape:
                 structure=structure,
                 layout=recorder.layouts.number_of(entries),
                 sharing=sharing,
-                flags=(WHOLE if whole else 0) | (COMPLETE if complete else 0),
+                flags=(WHOLE if whole else 0)
+                | (COMPLETE if complete else 0)
+                | recorder.gap_flag(recorder.number),
                 text=b"" if fault is None else as_json(fault).encode(),
             ),
             parts,

@@ -19,6 +19,7 @@ from mfdebug.running.intake import Sink
 from mfdebug.running.launcher import Program, Streams, check_program
 from mfdebug.running.live_run import LiveRun
 from mfdebug.running.node_check import Prober
+from mfdebug.running.program_control import ProgramControl
 from miniflow.errors import FileError
 
 # The number of bytes of a file that are hashed to identify it.
@@ -106,6 +107,7 @@ def _open_session_on(
             raise FileError(problem, where=where, hint="" if run.program.failed else needs)
         lines = RecordedLines(run, checker=Prober(run))
         session = open_session(lines.debugger(run.outline(0).line))
+        session.program = ProgramControl(run, lines)
         if captured:
             session.printed = lambda: run.program.output.all
     except BaseException:

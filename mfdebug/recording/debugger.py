@@ -99,6 +99,12 @@ class RecordedDebugger(Debugger):
             pass
         return super().find_line(number, progress)
 
+    @property
+    def remark(self) -> str:
+        """That passes right before the present one were not watched, or ""."""
+        gap = self.moment > 0 and self.plan.outline(self.sgd_step).after_gap
+        return "passes before this one were not watched, so they are not kept" if gap else ""
+
     def kept_passes(self, most: int, *, newest: bool = False) -> Sequence[WholePass]:
         """Return the last passes of the line whose numbers are kept, at most so many."""
         last = len(self.cursor.steps) - 1 if newest else self.sgd_step

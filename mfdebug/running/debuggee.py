@@ -103,6 +103,17 @@ class Debuggee:
                 # The pass can be shown before it is committed.
                 threading.Thread(target=self._flush, name="flush", daemon=True).start()
 
+    def detach(self) -> None:
+        """Let the program run on unwatched, from the end of a pass on."""
+        self.ring.set_word(words.DETACHED, 1)
+        self.ring.set_word(words.STOP_AT, words.NEVER)
+        self.ring.set_word(words.RESUMED, self.ring.word(words.RESUMED) + 1)
+
+    def attach(self) -> None:
+        """Watch the program again from its next pass on, at whose end it waits."""
+        self.ring.set_word(words.STOP_AT, 0)
+        self.ring.set_word(words.DETACHED, 0)
+
     def _flush(self) -> None:
         # The next call reports that the file cannot be written.
         with self._lock, contextlib.suppress(MiniflowError):

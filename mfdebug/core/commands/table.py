@@ -8,6 +8,7 @@ from __future__ import annotations
 from mfdebug.core.commands.branch import BRANCHING
 from mfdebug.core.commands.command import Command, find_in, short_forms
 from mfdebug.core.commands.demo import DEMONSTRATING
+from mfdebug.core.commands.detach import DETACHING
 from mfdebug.core.commands.draw import DRAW
 from mfdebug.core.commands.edit import EDITING
 from mfdebug.core.commands.files import CLOSING
@@ -24,7 +25,7 @@ from mfdebug.core.commands.unroll import UNROLLING
 COMMANDS: dict[str, Command] = {}
 # By purpose, as on the help screen.
 GROUPS: dict[str, list[Command]] = {
-    "move": MOVING,
+    "move": [*MOVING, *DETACHING],
     "stop": STOPPING,
     "look": [*LOOKING, MODULES, DRAW],
     "change": [*EDITING, *UNROLLING, *BRANCHING],

@@ -133,6 +133,11 @@ class Debugger(ABC):
         """
         return ()
 
+    @property
+    def remark(self) -> str:
+        """What is to be said about how the present SGD step follows the one before, or ""."""
+        return ""
+
     # Edits -------------------------------------------------------------------------------------
 
     @property

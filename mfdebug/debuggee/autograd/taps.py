@@ -124,7 +124,10 @@ class Taps:
 
         def backward_pass(gradient: Any, end: Any) -> Any:
             if self._off or type(end.vjp) is not Vjp:
-                return back(gradient, end)
+                result = back(gradient, end)
+                if os.getpid() == self._pid:
+                    self._recorder.poll()
+                return result
             return self._run(lambda: back(gradient, end), end.vjp.node)
 
         node.__init__ = __init__

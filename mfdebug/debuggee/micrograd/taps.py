@@ -109,7 +109,8 @@ class Taps:
 
     def see(self, cls: type) -> None:
         """Tap a class that the program defines or uses, and its bases, if it is one of values."""
-        if cls in self._classes or self._recorder.off or not is_value_class(cls):
+        ended = self._recorder.off and not self._recorder.suspended
+        if cls in self._classes or ended or not is_value_class(cls):
             return
         self._classes.add(cls)
         for base in cls.__mro__[1:]:
@@ -132,7 +133,9 @@ class Taps:
     def _tapped_backward(self, original: Any) -> Any:
         def backward(*arguments: Any, **keywords: Any) -> Any:
             if self._off or not arguments:
-                return original(*arguments, **keywords)
+                result = original(*arguments, **keywords)
+                self._recorder.poll()
+                return result
             return self._run(lambda: original(*arguments, **keywords), arguments[0])
 
         return _like(original, backward)

@@ -195,6 +195,7 @@ class Taps:
         )
         self._replace(torch.autograd, "_engine_run_backward", self._engine)
         self._recorder.undo.append(self._uninstall)
+        self._recorder.resuming.append(self._resume)
 
     def _replace(self, owner: Any, name: str, tap: Callable[[Any], Any]) -> None:
         """Put a tap in the place of a function of torch."""
@@ -332,13 +333,31 @@ class Taps:
         self._sites.learn_variables(frame)
         self._gradients.show(tensor, variable_of(frame, tensor))
 
+    def _poll(self) -> None:
+        """Watch again, if the debugger wants that."""
+        if get_ident() == self._thread:
+            self._recorder.poll()
+
+    def _resume(self) -> None:
+        """Watch the next pass from its start on."""
+        self._optimizers.forget()
+        self._optimizers.watch()
+        self._forward.end_pass()
+        self._gradients.pace.whole = True
+        self._gradients.pace.start()
+        self._enter()
+
     def _engine(self, engine: Any) -> Any:
         """Return the function that runs the engine, noting what it sends."""
 
         @hidden
         def run(roots: Any, *args: Any, **kwargs: Any) -> Any:
             if get_ident() != self._thread or self._off:
-                return engine(roots, *args, **kwargs)
+                try:
+                    return engine(roots, *args, **kwargs)
+                finally:
+                    if self._recorder.suspended and not (self._running or self._inside):
+                        self._poll()
             self._running += 1
             # Torch passes them by position: seeds, two truths, inputs.
             inputs = args[3] if len(args) > 3 and not kwargs.get("accumulate_grad") else ()
