@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from os import PathLike
 
-    from mfdebug.debuggee.watching import Watching
+    from mfdebug.watched_part import Watching
     from miniflow.graph import Graph
     from miniflow.node import Node
     from miniflow.training.optimizers import Optimizer
@@ -76,6 +76,6 @@ def watching(file: str | PathLike[str] | None = None, *, every: int = 0) -> Watc
     Every `every`-th pass is kept whole; 0 means as many as there is time for. Outside of the block
     nothing is watched, and the program runs as alone.
     """
-    from mfdebug.debuggee.watching import Watching
+    from mfdebug.watched_part import Watching
 
     return Watching(file, every)

@@ -145,7 +145,7 @@ def install(recorder: Recorder, *, existing: bool = False) -> Callable[[], None]
         if isinstance(cls, type) and (recorder.suspended or not recorder.off):
             guarded(wrap, cls)
             if cls.__name__ == "Plan" and recorder.kinds.is_ours(cls):
-                recorder.watch_training(cls)
+                recorder.own_training.watch(cls)
         return cls
 
     def stop() -> None:

@@ -107,7 +107,7 @@ def install(recorder: Recorder) -> Callable[[], None]:
                 return disable
             if code.co_name in ENGINE and recorder.names.is_ours(code.co_filename):
                 if code.co_name == "train":
-                    recorder.watch_training(frame_of(1).f_globals.get("Plan"))
+                    recorder.own_training.watch(frame_of(1).f_globals.get("Plan"))
                 else:
                     by_engine[id(code)] = code
                     node_code.add(id(code))

@@ -8,16 +8,17 @@ edge connects with it.
 from __future__ import annotations
 
 import os
-import sys
 
 from . import probe
 from .fast_path import Script
 from .forms import Forms
 from .graphs import Graphs
 from .kinds import Kinds
+from .last_error import MAX_MESSAGE, last_error
 from .name_facts import Names
 from .open_pass import OpenPass
-from .reading import OUTBOUND, attribute, encoded, inputs_of, is_node, neighbours
+from .own_training import OwnTraining
+from .reading import OUTBOUND, attribute, inputs_of, is_node, neighbours
 from .ring import (
     AFTER_GAP,
     COMPLETE,
@@ -49,8 +50,6 @@ if TYPE_CHECKING:
 
 # Layouts remembered.
 MAX_LAYOUTS = 5000
-# Characters kept of an error message.
-MAX_MESSAGE = 500
 
 
 class Recorder:
@@ -89,6 +88,7 @@ class Recorder:
         # Called with each class that the program defines or, from Python 3.12 on, makes an
         # instance of.
         self.class_seen: list[Callable[[type], None]] = []
+        self.own_training = OwnTraining(self)
         # Of engines: called when the open pass ends; and with what the program wants to be shown,
         # and its frame, which return whether it is theirs.
         self.closing: list[Callable[[], None]] = []
@@ -97,7 +97,7 @@ class Recorder:
         self.showing: list[Callable[[Any, FrameType], bool]] = []
         # The nodes of the last pass that was written, by number.
         self.nodes: list[Any] = []
-        self._process = os.getpid()
+        self.process = os.getpid()
         # Classes whose nodes have changed their inputs in place.
         self._watched: set[type] = set()
         self.graphs = Graphs(ring)
@@ -204,12 +204,12 @@ class Recorder:
     def _write_if_due(self, open_pass: OpenPass, node: Any) -> None:
         """Write the pass if it is complete, or if the debugger waits for what there is."""
         if open_pass.is_complete:
-            self._write(open_pass, complete=True)
+            self.write(open_pass, complete=True)
             self._make_script(open_pass)
             self.pause(open_pass.number)
         elif self._is_last_forward(open_pass, node) and self.is_awaited(open_pass.number):
             # The next call may come much later, or never.
-            self._write(open_pass, complete=False)
+            self.write(open_pass, complete=False)
 
     @staticmethod
     def _is_last_forward(open_pass: OpenPass, node: Any) -> bool:
@@ -228,7 +228,7 @@ class Recorder:
             return
         if open_pass.complete:
             return
-        self._write(open_pass, complete=True)
+        self.write(open_pass, complete=True)
         self.pause(open_pass.number)
 
     def pause(self, number: int, *, begun: bool = False) -> None:
@@ -261,7 +261,8 @@ class Recorder:
         for act in self.resuming:
             act()
 
-    def _write(self, open_pass: OpenPass, *, complete: bool) -> None:
+    def write(self, open_pass: OpenPass, *, complete: bool) -> None:
+        """Write a pass, or what there is of it."""
         open_pass.drop_unused()
         graph = self.graphs.of(open_pass)
         if graph is None:
@@ -322,53 +323,6 @@ class Recorder:
         backward = [number for direction, number in open_pass.calls if direction == "b"]
         return {"nodes": nodes, "forward": forward, "backward": backward, "cost": open_pass.cost}
 
-    # Our engine's own training -----------------------------------------------------------------
-
-    def watch_training(self, plan: Any) -> None:
-        """Record the SGD steps of `plan`, the class of our engine's plans; None is ignored."""
-        if plan is not None:
-            plan.watcher = self._record_step
-
-            def unwatch() -> None:
-                plan.watcher = None
-
-            self.undo.append(unwatch)
-
-    def _record_step(self, plan: Any) -> None:
-        """Record an SGD step of our engine, which does not call the methods of its nodes."""
-        if self.off or os.getpid() != self._process:
-            self.poll()
-            return
-        try:
-            self._write_step(plan, plan.graph)
-        except Exception as error:
-            self.failed(error)
-
-    def _write_step(self, plan: Any, graph: Any) -> None:
-        self.script = None
-        self.close()
-        self.number += 1
-        known = (other for other in self.graphs if other.has(graph.nodes))
-        variables = self.names.variables(sys._getframe(2))
-        open_pass = OpenPass(self.number, variables, next(known, None))
-        for i, node in enumerate(graph.nodes):
-            open_pass.number_of(node)
-            open_pass.add_entry("v", i, -1, encoded(plan.typed_value(i)))
-            open_pass.record_call("f", node)
-        for i in graph.backward_nodes:
-            sums: dict[int, Any] = {}
-            for input_index, source in enumerate(graph.inbound[i]):
-                sent = plan.contribution(i, input_index)
-                first = graph.inbound[i].index(source)
-                sums[first] = sums[first] + sent if first in sums else sent
-            for input_index, sent in sums.items():
-                open_pass.add_entry("s", i, input_index, encoded(sent))
-            if not graph.inbound[i]:
-                open_pass.add_entry("g", i, -1, encoded(plan.gradient(i)))
-            open_pass.record_call("b", graph.nodes[i])
-        self._write(open_pass, complete=True)
-        self.pause(open_pass.number)
-
     # The end -----------------------------------------------------------------------------------
 
     def message(self, error: BaseException) -> str:
@@ -381,7 +335,7 @@ class Recorder:
 
     def end(self) -> None:
         """Write the open pass and the final values of inputs, since the program ends."""
-        if (self.off and not self.suspended) or os.getpid() != self._process:
+        if (self.off and not self.suspended) or os.getpid() != self.process:
             return
         try:
             if self.script is not None:
@@ -390,25 +344,9 @@ class Recorder:
             if not self.suspended:
                 # Else they are what passes have left that were not watched.
                 self._write_final_inputs()
-            self.ring.put(Record(END, data=as_json(self._last_error()).encode()))
+            self.ring.put(Record(END, data=as_json(last_error(self.names, self.message)).encode()))
         finally:
             self.detach()
-
-    def _last_error(self) -> dict[str, Any]:
-        """Return the error that ends the program, if any: class, message, file and line."""
-        error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
-        if not isinstance(error, BaseException):
-            return {}
-        file, line, trace = "", 0, error.__traceback__
-        while trace is not None:
-            if not self.names.is_ours(trace.tb_frame.f_code.co_filename):
-                file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
-            trace = trace.tb_next
-        message = self.message(error)
-        if isinstance(error, SyntaxError) and isinstance(error.lineno, int):
-            # The line with the error has not run, so the traceback does not have it.
-            message, file, line = str(error.msg)[:MAX_MESSAGE], str(error.filename), error.lineno
-        return {"error": type(error).__name__, "words": message, "file": file, "line": line}
 
     def _write_final_inputs(self) -> None:
         # The same graph may be known with several orders of calls.

@@ -255,8 +255,8 @@ class Ring:
     ) -> None:
         """Wait at the end of a pass as long as the debugger wants; answer its questions.
 
-        `traced`: the program itself asked to stop here; wait until the debugger resumes it. `begun`:
-        the rest of the pass is still to come, which the debugger may resume it for.
+        `traced`: the program itself asked to stop here; wait until the debugger resumes it.
+        `begun`: the rest of the pass is still to come, which the debugger may resume it for.
         """
         if self.dead or not (traced or number >= self.word(STOP_AT)):
             return

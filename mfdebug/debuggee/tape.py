@@ -138,15 +138,15 @@ class Tape:
         else:
             self.on_part()
         entries, parts = self._entries(nodes, numbers, backward, cost, whole=whole)
-        place = None
+        at = None
         if fault is not None:
-            place = fault.direction, numbers[fault.node], fault.error, fault.message
+            at = fault.direction, numbers[fault.node], fault.error, fault.message
         if again:
             self._shown = None
         else:
             self._recorder.close()
             self._recorder.number += 1
-        self._put(structure, graph, tuple(entries), parts, whole=whole, sharing=sharing, fault=place)
+        self._put(structure, graph, tuple(entries), parts, whole=whole, sharing=sharing, fault=at)
         self._wait()
 
     def show(self, cost: Node) -> None:

@@ -109,9 +109,7 @@ class RecordedDebugger(Debugger):
         """Return the last passes of the line whose numbers are kept, at most so many."""
         last = len(self.cursor.steps) - 1 if newest else self.sgd_step
         plan = self.plan
-        return whole_passes(
-            plan.recorded_run, plan.line, self.graph, self.timeline, last, most
-        )
+        return whole_passes(plan.recorded_run, plan.line, self.graph, self.timeline, last, most)
 
     # Changing, saving, checking -------------------------------------------------------------------
 

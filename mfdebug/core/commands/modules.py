@@ -88,6 +88,6 @@ MODULES = Command(
     "list the modules with value, gradient, and what is wrong",
     _modules,
     details="What is wrong: NaN, inf, exploding, vanishing, saturated, or how many units are dead, "
-    "as in: dead 12 of 64. The bars are the gradients of the last SGD steps, on a logarithmic scale.",
+    "as in: dead 12 of 64. The bars are the last gradients that are kept, on a logarithmic scale.",
     shows="text",
 )

@@ -90,7 +90,7 @@ class Gradients:
         self.pace.start()
 
     def show(self, tensor: Any, name: str) -> None:
-        """Write what a tensor of a name was computed from, as the pass whose backward may follow."""
+        """Write what a tensor was computed from, as the pass whose backward may follow."""
         self._tape.show(self._unseen.node_of(tensor, name))
         self.pace.whole = True
         self.pace.start()

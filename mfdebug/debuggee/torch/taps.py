@@ -17,6 +17,7 @@ from ..tracebacks import hidden
 from .callers import Callers
 from .forward import Forward
 from .gradients import Gradients
+from .mode import WithoutMode, new_mode
 from .optimizers import Optimizers
 from .sites import Sites
 from .tensors import Tensors
@@ -98,7 +99,7 @@ class Taps:
         self._compiled: list[Any] = []
         # Whether the mode was on where the program has enabled gradients for a while.
         self._before: list[bool] = []
-        self._mode = _mode(torch, self._call)
+        self._mode = new_mode(torch, self._call)
         # What was replaced in torch: where, the original, and what is there instead.
         self._replaced: list[tuple[Any, str, Any, Any]] = []
 
@@ -191,7 +192,7 @@ class Taps:
             self._replace(kind, "__enter__", self._entering)
             self._replace(kind, "__exit__", self._leaving)
         self._replace(
-            torch.overrides, "has_torch_function", lambda has: _WithoutMode(has, self._without_mode)
+            torch.overrides, "has_torch_function", lambda has: WithoutMode(has, self._without_mode)
         )
         self._replace(torch.autograd, "_engine_run_backward", self._engine)
         self._recorder.undo.append(self._uninstall)
@@ -376,35 +377,3 @@ class Taps:
                 self._sync()
 
         return run
-
-
-class _WithoutMode:
-    """Torch's question whether a function is passed on: layers that ask it compute in another way.
-
-    It is found where the original is looked up, as the compiler does.
-    """
-
-    def __init__(self, function: Any, call: Callable[[Any, Any], Any]) -> None:
-        self._function = function
-        self._apply = call
-
-    def __call__(self, *arguments: Any) -> Any:
-        return self._apply(self._function, arguments)
-
-    def __eq__(self, other: object) -> bool:
-        return other is self or other is self._function
-
-    def __hash__(self) -> int:
-        return hash(self._function)
-
-
-def _mode(torch: Any, call: Callable[[Any, Any, Any, Any], Any]) -> Any:
-    """Return a function mode of `torch` that passes each call to `call`."""
-
-    def __torch_function__(  # noqa: N807
-        _: Any, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        return call(function, types, args, kwargs or {})
-
-    body = {"__torch_function__": hidden(__torch_function__)}
-    return type("Mode", (torch.overrides.TorchFunctionMode,), body)()

@@ -56,9 +56,7 @@ class ModuleList(LinesView):
         styles = ["title", "title", *map(_style, labels)]
         styles += ["title"] * (len(texts) - len(styles))
         self.update_lines(
-            Strip(
-                [Segment(fit(text, width), self.get_component_rich_style(f"modules--{style}"))]
-            )
+            Strip([Segment(fit(text, width), self.get_component_rich_style(f"modules--{style}"))])
             for text, style in zip(texts, styles, strict=True)
         )
 
