@@ -106,7 +106,8 @@ def test_only_the_part_within_is_recorded_and_the_program_is_as_alone(
 
 
 def test_each_block_has_a_file_of_its_own(tmp_path: Path) -> None:
-    loop = "import mfdebug\nfor _ in range(3):\n    with mfdebug.watching() as run:\n        step()\n"
+    loop = "import mfdebug\nfor _ in range(3):\n    with mfdebug.watching() as run:\n"
+    loop += "        step()\n"
     ends = "    print(run.path.name)\nwith mfdebug.watching('mine.mfrun', every=1):\n    step()\n"
     done = run(tmp_path, LESSON + loop + ends)
     names = ["program.mfrun", "program-2.mfrun", "program-3.mfrun"]
@@ -135,7 +136,8 @@ def test_a_program_goes_on_if_its_file_cannot_be_written(tmp_path: Path) -> None
 
 
 def test_under_the_debugger_it_changes_nothing(tmp_path: Path) -> None:
-    within = "import mfdebug\nwith mfdebug.watching() as run:\n    step()\nprint(run.path)\nstep()\n"
+    within = "import mfdebug\nwith mfdebug.watching() as run:\n    step()\n"
+    within += "print(run.path)\nstep()\n"
     (tmp_path / "program.py").write_text(LESSON + within)
     done = subprocess.run(
         [sys.executable, "-P", "-m", "mfdebug", "program.py", "--batch", "-c", "sgd 9"],

@@ -51,7 +51,8 @@ class ModuleList(LinesView):
             return
         table = self._modules.table(height - 1)
         labels = [row.cells[3] for row in table.rows]
-        title = f"─ modules of the running program ∙ {self._modules.words} "
+        what = table.columns[0].head
+        title = f"─ {what}s of the running program ∙ {self._modules.words} "
         texts = [title + "─" * max(0, width - len(title)), *table.lines(width)]
         styles = ["title", "title", *map(_style, labels)]
         styles += ["title"] * (len(texts) - len(styles))
