@@ -25,12 +25,13 @@ from mfdebug.core.commands.unroll import UNROLLING
 COMMANDS: dict[str, Command] = {}
 # By purpose, as on the help screen.
 GROUPS: dict[str, list[Command]] = {
-    "move": [*MOVING, *DETACHING],
+    "move": MOVING,
     "stop": STOPPING,
     "look": [*LOOKING, MODULES, DRAW],
     "change": [*EDITING, *UNROLLING, *BRANCHING],
     "quiz": PREDICTING,
     "demos": DEMONSTRATING,
+    "program": DETACHING,
     "files, help, quit": [*SCRIPTING, help_command(COMMANDS), *COLOURING, *CLOSING],
 }
 COMMANDS.update((row.name, row) for commands in GROUPS.values() for row in commands)
