@@ -15,7 +15,7 @@ from mfdebug.config.settings import read_settings
 from mfdebug.config.terminal import abilities, has_screen
 from mfdebug.debuggee.name_facts import Names
 from mfdebug.recording.node_names import Naming, NodeFacts, Variable
-from miniflow.errors import FeedError, MiniflowError
+from miniflow.errors import FeedError, GraphError, MiniflowError
 from miniflow.functional import as_graph
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
@@ -44,9 +44,9 @@ NOTEBOOK_WIDTH = 120
 
 def has_terminal() -> bool:
     """Whether the app can be shown to the user here."""
-    # In a notebook, the streams may be those of the terminal that started the server.
-    notebook = "ipykernel" in sys.modules and hasattr(sys.stdout, "pub_thread")
-    return not notebook and has_screen()
+    from mfdebug.debuggee.trace import in_notebook
+
+    return not in_notebook() and has_screen()
 
 
 def run_app(session: Session) -> None:
@@ -75,6 +75,25 @@ def graph_as_html(graph: Graph) -> str:
     return svg(circuit.draw(debugger), circuit.width, repr(graph).strip("<>"), background=False)
 
 
+def run_as_html(path: Path | None) -> str:
+    """Return the graph of the first pass of a run file as a drawing for notebooks, or why not."""
+    from html import escape
+
+    from mfdebug.core.circuit.circuit import Circuit
+    from mfdebug.core.circuit.svg import svg
+    from mfdebug.opening.programs import open_run
+
+    if path is None or not path.exists():
+        return "<p>nothing is recorded yet</p>"
+    try:
+        debugger = open_run(str(path)).debugger
+    except MiniflowError as error:
+        return f"<p>{escape(str(error))}</p>"
+    debugger.move(debugger.timeline.length)
+    circuit = Circuit(debugger.graph, debugger.plan.shapes, NOTEBOOK_WIDTH)
+    return svg(circuit.draw(debugger), circuit.width, path.name, background=False)
+
+
 def debug_graph(
     subject: Graph | Node | Sequence[Node],
     feed_dict: Mapping[Node, Any],
@@ -93,6 +112,26 @@ def debug_graph(
         node.value = value
     with _named_by(frame, _nodes(subject)):
         _debug(subject, trainables, optimizer)
+
+
+def debug_tensor(tensor: Any, frame: FrameType) -> None:
+    """Show what a tensor of PyTorch was computed from; in a notebook, print what to do instead.
+
+    `frame` is the caller's, whose variables name modules and inputs. Raises `GraphError` for a
+    tensor that no gradient flows through.
+    """
+    from mfdebug.debuggee.trace import show_below
+
+    if tensor.grad_fn is None:
+        raise GraphError(
+            "no gradient flows through the tensor: it has no grad_fn",
+            hint="debug the loss, computed with gradients on, from tensors that require them",
+        )
+    if not show_below(tensor, frame):
+        raise GraphError(
+            "this thread is not watched",
+            hint="only the thread that imported torch is, or that first called mfdebug",
+        )
 
 
 def _debug(

@@ -12,6 +12,7 @@ import sys
 from _thread import get_ident
 from types import FunctionType
 
+from .polled_method import polled_method
 from .reading import DIRECTIONS, belongs_to_torch, has_method, inputs_of
 
 TYPE_CHECKING = False
@@ -30,6 +31,7 @@ def install(recorder: Recorder, *, existing: bool = False) -> Callable[[], None]
     """
     build = builtins.__build_class__
     undo: list[tuple[type, str, Any]] = []
+    wrapped: list[tuple[type, str, Any]] = []
     # The nodes whose methods are running, outermost first.
     running: list[Any] = []
     thread: list[int] = []
@@ -98,6 +100,34 @@ def install(recorder: Recorder, *, existing: bool = False) -> Callable[[], None]
 
         return call
 
+    def replace(cls: type, name: str, original: Any, wrapper: Any) -> None:
+        undo.append((cls, name, original))
+        wrapped.append((cls, name, wrapper))
+        setattr(cls, name, wrapper)
+
+    def suspend() -> None:
+        for cls, name, original in undo:
+            setattr(cls, name, original)
+        found = polled_method(recorder.nodes)
+        if found is not None:
+            setattr(*found, polling(vars(found[0])[found[1]]))
+
+    def polling(original: Any) -> Any:
+        @functools.wraps(original)
+        def call(*arguments: Any, **keywords: Any) -> Any:
+            result = original(*arguments, **keywords)
+            recorder.poll()
+            return result
+
+        return call
+
+    def resume() -> None:
+        for cls, name, wrapper in wrapped:
+            setattr(cls, name, wrapper)
+
+    recorder.suspending.append(suspend)
+    recorder.resuming.append(resume)
+
     def wrap(cls: type) -> None:
         if belongs_to_torch(cls):
             return
@@ -105,19 +135,17 @@ def install(recorder: Recorder, *, existing: bool = False) -> Callable[[], None]
         for name, direction in DIRECTIONS.items():
             original = cls.__dict__.get(name)
             if type(original) is FunctionType:
-                undo.append((cls, name, original))
-                setattr(cls, name, wrap_method(original, direction))
+                replace(cls, name, original, wrap_method(original, direction))
         original = cls.__dict__.get("__init__")
         if type(original) is FunctionType and has_method(cls, "forward"):
-            undo.append((cls, "__init__", original))
-            setattr(cls, "__init__", wrap_init(original))  # noqa: B010 - mypy rejects the assignment
+            replace(cls, "__init__", original, wrap_init(original))
 
     def build_class(*arguments: Any, **keywords: Any) -> Any:
         cls = build(*arguments, **keywords)
-        if isinstance(cls, type) and not recorder.off:
+        if isinstance(cls, type) and (recorder.suspended or not recorder.off):
             guarded(wrap, cls)
             if cls.__name__ == "Plan" and recorder.kinds.is_ours(cls):
-                recorder.watch_training(cls)
+                recorder.own_training.watch(cls)
         return cls
 
     def stop() -> None:
@@ -126,6 +154,7 @@ def install(recorder: Recorder, *, existing: bool = False) -> Callable[[], None]
         for cls, name, original in undo:
             setattr(cls, name, original)
         undo.clear()
+        wrapped.clear()
 
     if existing:
         classes: list[type] = [object]

@@ -15,15 +15,29 @@ if TYPE_CHECKING:
     from typing import Any
 
 
+# The actions of modules that are not imported yet. An audit hook stays for ever, so there is one.
+_waiting: dict[str, Callable[[ModuleType], None]] = {}
+_hooks: list[Callable[[str, tuple[Any, ...]], None]] = []
+
+
 def when_imported(actions: dict[str, Callable[[ModuleType], None]]) -> None:
-    """Call the action of each module, by its name, once it has been imported."""
-    waiting = dict(actions)
+    """Call the action of each module, by its name, once it has been imported: now, if it has.
 
-    def see(event: str, arguments: tuple[Any, ...]) -> None:
-        if event == "import" and arguments[0] in waiting and arguments[0] not in sys.modules:
-            sys.meta_path.insert(0, _Finder(arguments[0], waiting.pop(arguments[0])))
+    What an earlier call wanted of modules that are not imported yet is forgotten.
+    """
+    _waiting.clear()
+    _waiting.update({name: action for name, action in actions.items() if name not in sys.modules})
+    for name, action in actions.items():
+        if name not in _waiting:
+            action(sys.modules[name])
+    if not _hooks:
+        _hooks.append(_see)
+        sys.addaudithook(_see)
 
-    sys.addaudithook(see)
+
+def _see(event: str, arguments: tuple[Any, ...]) -> None:
+    if event == "import" and arguments[0] in _waiting and arguments[0] not in sys.modules:
+        sys.meta_path.insert(0, _Finder(arguments[0], _waiting.pop(arguments[0])))
 
 
 class _Finder:

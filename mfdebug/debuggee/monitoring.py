@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from _thread import get_ident
 
+from .polled_method import polled_method
 from .reading import DIRECTIONS, belongs_to_torch, has_method, inputs_of, own_attributes
 
 TYPE_CHECKING = False
@@ -106,7 +107,7 @@ def install(recorder: Recorder) -> Callable[[], None]:
                 return disable
             if code.co_name in ENGINE and recorder.names.is_ours(code.co_filename):
                 if code.co_name == "train":
-                    recorder.watch_training(frame_of(1).f_globals.get("Plan"))
+                    recorder.own_training.watch(frame_of(1).f_globals.get("Plan"))
                 else:
                     by_engine[id(code)] = code
                     node_code.add(id(code))
@@ -199,6 +200,34 @@ def install(recorder: Recorder) -> Callable[[], None]:
         except Exception as failure:
             recorder.failed(failure)
 
+    def suspend() -> None:
+        monitoring.set_events(tool, 0)
+        for method in tapped.values():
+            monitoring.set_local_events(tool, method.code, 0)
+        monitoring.register_callback(tool, events.PY_RETURN, polled)
+        found = polled_method(recorder.nodes)
+        if found is not None:
+            method = vars(found[0])[found[1]]
+            while hasattr(method, "__wrapped__"):
+                method = method.__wrapped__
+            if hasattr(method, "__code__"):
+                monitoring.set_local_events(tool, method.__code__, events.PY_RETURN)
+
+    def polled(_code: CodeType, _offset: int, _value: Any) -> None:
+        if thread in (0, get_ident()):
+            recorder.poll()
+
+    def resume() -> None:
+        monitoring.register_callback(tool, events.PY_RETURN, returned)
+        for method in tapped.values():
+            monitoring.set_local_events(tool, method.code, events.PY_RETURN)
+        monitoring.set_events(tool, events.PY_START | events.PY_UNWIND)
+        # Functions that have run in the meantime.
+        monitoring.restart_events()
+
+    recorder.suspending.append(suspend)
+    recorder.resuming.append(resume)
+
     def stop() -> None:
         if monitoring.get_tool(tool) != "mfdebug":
             return
@@ -211,4 +240,6 @@ def install(recorder: Recorder) -> Callable[[], None]:
     monitoring.register_callback(tool, events.PY_RETURN, returned)
     monitoring.register_callback(tool, events.PY_UNWIND, unwound)
     monitoring.set_events(tool, events.PY_START | events.PY_UNWIND)
+    # Where an earlier recorder of this process has looked already.
+    monitoring.restart_events()
     return stop

@@ -8,18 +8,21 @@ edge connects with it.
 from __future__ import annotations
 
 import os
-import sys
 
 from . import probe
 from .fast_path import Script
 from .forms import Forms
 from .graphs import Graphs
 from .kinds import Kinds
+from .last_error import MAX_MESSAGE, last_error
 from .name_facts import Names
 from .open_pass import OpenPass
-from .reading import OUTBOUND, attribute, encoded, inputs_of, is_node, neighbours
+from .own_training import OwnTraining
+from .reading import OUTBOUND, attribute, inputs_of, is_node, neighbours
 from .ring import (
+    AFTER_GAP,
     COMPLETE,
+    DETACHED,
     END,
     EVERY,
     FINAL,
@@ -47,8 +50,6 @@ if TYPE_CHECKING:
 
 # Layouts remembered.
 MAX_LAYOUTS = 5000
-# Characters kept of an error message.
-MAX_MESSAGE = 500
 # Libraries of which it is reported that the program has imported them.
 LIBRARIES = ("torch", "autograd", "jax", "tensorflow")
 
@@ -69,6 +70,14 @@ class Recorder:
         self.optimizers = Forms(ring, OPTIMIZER, MAX_LAYOUTS)
         self.rate = rate
         self.off = False
+        # Whether it is off for now only: the debugger has detached. The taps then do nothing but
+        # `poll` once for each pass.
+        self.suspended = False
+        self.suspending: list[Callable[[], None]] = []
+        self.resuming: list[Callable[[], None]] = []
+        # The first pass that was watched again, and whether that is still to begin.
+        self._after_gap = -1
+        self._aligning = False
         self.number = -1
         self.open: OpenPass | None = None
         self.script: Script | None = None
@@ -83,9 +92,16 @@ class Recorder:
         self.class_seen: list[Callable[[type], None]] = []
         # Called before the last record is written, since the program ends.
         self.at_end: list[Callable[[], object]] = []
+        self.own_training = OwnTraining(self)
+        # Of engines: called when the open pass ends; and with what the program wants to be shown,
+        # and its frame, which return whether it is theirs.
+        self.closing: list[Callable[[], None]] = []
+        # Takes the taps out of a program that goes on without them.
+        self.undo: list[Callable[[], None]] = []
+        self.showing: list[Callable[[Any, FrameType], bool]] = []
         # The nodes of the last pass that was written, by number.
         self.nodes: list[Any] = []
-        self._process = os.getpid()
+        self.process = os.getpid()
         # Classes whose nodes have changed their inputs in place.
         self._watched: set[type] = set()
         self.graphs = Graphs(ring)
@@ -112,7 +128,7 @@ class Recorder:
             if self._switch_script(direction, node):
                 return
             self.drop_script()
-        if not is_node(node):
+        if not is_node(node) or self._is_left_over(direction):
             return
         open_pass = self._pass_for(direction, node, frame)
         if direction == "f":
@@ -124,6 +140,11 @@ class Recorder:
             open_pass.record_gradients(node)
         open_pass.record_call(direction, node)
         self._write_if_due(open_pass, node)
+
+    def _is_left_over(self, direction: str) -> bool:
+        """Whether a call belongs to a pass that began while nothing was watched."""
+        self._aligning = self._aligning and direction == "b"
+        return self._aligning
 
     def _switch_script(self, direction: str, node: Any) -> bool:
         """Switch to the script of another known graph if this call starts it; return whether."""
@@ -142,7 +163,7 @@ class Recorder:
         """Record that a node's method has raised."""
         if self.script is not None:
             self.drop_script()
-        if not is_node(node):
+        if not is_node(node) or self._is_left_over(direction):
             return
         open_pass = self._pass_for(direction, node, frame)
         open_pass.record_inputs(node)
@@ -187,12 +208,12 @@ class Recorder:
     def _write_if_due(self, open_pass: OpenPass, node: Any) -> None:
         """Write the pass if it is complete, or if the debugger waits for what there is."""
         if open_pass.is_complete:
-            self._write(open_pass, complete=True)
+            self.write(open_pass, complete=True)
             self._make_script(open_pass)
             self.pause(open_pass.number)
         elif self._is_last_forward(open_pass, node) and self.is_awaited(open_pass.number):
             # The next call may come much later, or never.
-            self._write(open_pass, complete=False)
+            self.write(open_pass, complete=False)
 
     @staticmethod
     def _is_last_forward(open_pass: OpenPass, node: Any) -> bool:
@@ -201,6 +222,8 @@ class Recorder:
 
     def close(self) -> None:
         """End the open pass: another one starts, a node has raised, or the program ends."""
+        for finish in self.closing:
+            finish()
         open_pass = self.open
         if open_pass is None:
             return
@@ -209,15 +232,41 @@ class Recorder:
             return
         if open_pass.complete:
             return
-        self._write(open_pass, complete=True)
+        self.write(open_pass, complete=True)
         self.pause(open_pass.number)
 
-    def pause(self, number: int) -> None:
-        """Wait at the end of a pass, if the debugger or the program itself has asked for it."""
-        traced, self.traced = self.traced, False
-        self.ring.wait(number, self.answer, traced=traced)
+    def pause(self, number: int, *, begun: bool = False) -> None:
+        """Wait at the end of a pass, if the debugger or the program itself has asked for it.
 
-    def _write(self, open_pass: OpenPass, *, complete: bool) -> None:
+        `begun`: the rest of the pass is still to come.
+        """
+        traced, self.traced = self.traced, False
+        self.ring.wait(number, self.answer, traced=traced, begun=begun)
+        if self.ring.word(DETACHED):
+            self.suspend()
+
+    def gap_flag(self, number: int) -> int:
+        """Return the flag of a pass that says whether passes right before it were not watched."""
+        return AFTER_GAP if number == self._after_gap else 0
+
+    def suspend(self) -> None:
+        """Stop watching for now."""
+        self.off = self.suspended = True
+        self.open = self.script = None
+        for act in self.suspending:
+            act()
+
+    def poll(self) -> None:
+        """Watch again, if the debugger wants that; called once for each pass that goes by."""
+        if not self.suspended or self.ring.word(DETACHED):
+            return
+        self.off = self.suspended = False
+        self._after_gap, self._aligning = self.number + 1, True
+        for act in self.resuming:
+            act()
+
+    def write(self, open_pass: OpenPass, *, complete: bool) -> None:
+        """Write a pass, or what there is of it."""
         open_pass.drop_unused()
         graph = self.graphs.of(open_pass)
         if graph is None:
@@ -231,7 +280,9 @@ class Recorder:
                 structure=graph.structure,
                 layout=self.layouts.number_of(tuple(open_pass.entries)),
                 sharing=graph.sharing,
-                flags=(WHOLE if open_pass.whole else 0) | (COMPLETE if complete else 0),
+                flags=(WHOLE if open_pass.whole else 0)
+                | (COMPLETE if complete else 0)
+                | self.gap_flag(open_pass.number),
                 text=as_json(open_pass.fault).encode() if open_pass.fault else b"",
                 data=b"".join(open_pass.parts),
             )
@@ -276,47 +327,6 @@ class Recorder:
         backward = [number for direction, number in open_pass.calls if direction == "b"]
         return {"nodes": nodes, "forward": forward, "backward": backward, "cost": open_pass.cost}
 
-    # Our engine's own training -----------------------------------------------------------------
-
-    def watch_training(self, plan: Any) -> None:
-        """Record the SGD steps of `plan`, the class of our engine's plans; None is ignored."""
-        if plan is not None:
-            plan.watcher = self._record_step
-
-    def _record_step(self, plan: Any) -> None:
-        """Record an SGD step of our engine, which does not call the methods of its nodes."""
-        if self.off or os.getpid() != self._process:
-            return
-        try:
-            self._write_step(plan, plan.graph)
-        except Exception as error:
-            self.failed(error)
-
-    def _write_step(self, plan: Any, graph: Any) -> None:
-        self.script = None
-        self.close()
-        self.number += 1
-        known = (other for other in self.graphs if other.has(graph.nodes))
-        variables = self.names.variables(sys._getframe(2))
-        open_pass = OpenPass(self.number, variables, next(known, None))
-        for i, node in enumerate(graph.nodes):
-            open_pass.number_of(node)
-            open_pass.add_entry("v", i, -1, encoded(plan.typed_value(i)))
-            open_pass.record_call("f", node)
-        for i in graph.backward_nodes:
-            sums: dict[int, Any] = {}
-            for input_index, source in enumerate(graph.inbound[i]):
-                sent = plan.contribution(i, input_index)
-                first = graph.inbound[i].index(source)
-                sums[first] = sums[first] + sent if first in sums else sent
-            for input_index, sent in sums.items():
-                open_pass.add_entry("s", i, input_index, encoded(sent))
-            if not graph.inbound[i]:
-                open_pass.add_entry("g", i, -1, encoded(plan.gradient(i)))
-            open_pass.record_call("b", graph.nodes[i])
-        self._write(open_pass, complete=True)
-        self.pause(open_pass.number)
-
     # The end -----------------------------------------------------------------------------------
 
     def message(self, error: BaseException) -> str:
@@ -329,7 +339,7 @@ class Recorder:
 
     def end(self) -> None:
         """Write the open pass and the final values of inputs, since the program ends."""
-        if self.off or os.getpid() != self._process:
+        if (self.off and not self.suspended) or os.getpid() != self.process:
             return
         try:
             if self.script is not None:
@@ -337,28 +347,14 @@ class Recorder:
             for write in self.at_end:
                 write()
             self.close()
-            self._write_final_inputs()
+            if not self.suspended:
+                # Else they are what passes have left that were not watched.
+                self._write_final_inputs()
             imported = [name for name in LIBRARIES if name in sys.modules]
-            last = {**self._last_error(), "imported": imported}
+            last = {**last_error(self.names, self.message), "imported": imported}
             self.ring.put(Record(END, data=as_json(last).encode()))
         finally:
             self.detach()
-
-    def _last_error(self) -> dict[str, Any]:
-        """Return the error that ends the program, if any: class, message, file and line."""
-        error = getattr(sys, "last_exc", None) or getattr(sys, "last_value", None)
-        if not isinstance(error, BaseException):
-            return {}
-        file, line, trace = "", 0, error.__traceback__
-        while trace is not None:
-            if not self.names.is_ours(trace.tb_frame.f_code.co_filename):
-                file, line = trace.tb_frame.f_code.co_filename, trace.tb_lineno
-            trace = trace.tb_next
-        message = self.message(error)
-        if isinstance(error, SyntaxError) and isinstance(error.lineno, int):
-            # The line with the error has not run, so the traceback does not have it.
-            message, file, line = str(error.msg)[:MAX_MESSAGE], str(error.filename), error.lineno
-        return {"error": type(error).__name__, "words": message, "file": file, "line": line}
 
     def _write_final_inputs(self) -> None:
         # The same graph may be known with several orders of calls.
@@ -392,9 +388,15 @@ class Recorder:
 
     def detach(self) -> None:
         """Stop recording."""
-        self.off = True
+        self.off, self.suspended = True, False
         self.open = self.script = None
         self.stop()
+
+    def uninstall(self) -> None:
+        """Take the taps out of the program, after recording has ended."""
+        undo, self.undo = self.undo, []
+        for taken in undo:
+            taken()
 
     def answer(self) -> None:
         """Answer the debugger's question about a node of the last pass, while waiting."""

@@ -22,14 +22,18 @@ if TYPE_CHECKING:
 # Offsets of the words: bytes written and taken; the pass from whose end on the program waits, and
 # how often it was resumed; where it waits now (the pass + 1, or 0), and where it does so because it
 # has called `set_trace`; how many questions it was asked, and has answered; how many passes apart
-# those are that are written whole while nobody waits for one (0: as many as there is time for).
-WRITTEN, TAKEN, STOP_AT, RESUMED, WAITS_AT, TRACED_AT, ASKED, ANSWERED, EVERY = range(0, 72, 8)
+# those are that are written whole while nobody waits for one (0: as many as there is time for);
+# whether the debugger wants nothing to be watched for now.
+WRITTEN, TAKEN, STOP_AT, RESUMED, WAITS_AT, TRACED_AT, ASKED, ANSWERED, EVERY, DETACHED = range(
+    0, 80, 8
+)
 DATA = 128
 # A pass that no program reaches.
 NEVER = 2**64 - 1
 
 STRUCTURE, LAYOUT, PASS, FINAL, PROBLEM, END, PIECE, SHARING, OPTIMIZER, STEP = range(1, 11)
-WHOLE, COMPLETE = 1, 2
+# Flags of a pass; passes right before one that is `AFTER_GAP` were not watched.
+WHOLE, COMPLETE, AFTER_GAP = 1, 2, 4
 
 # Size of a ring in bytes: the program waits while it is full.
 RING_BYTES = DATA + 16 * 2**20
@@ -241,10 +245,18 @@ class Ring:
             self.dead = self.peer_ended()
         return DATA + at
 
-    def wait(self, number: int, answer: Callable[[], None], *, traced: bool = False) -> None:
+    def wait(
+        self,
+        number: int,
+        answer: Callable[[], None],
+        *,
+        traced: bool = False,
+        begun: bool = False,
+    ) -> None:
         """Wait at the end of a pass as long as the debugger wants; answer its questions.
 
         `traced`: the program itself asked to stop here; wait until the debugger resumes it.
+        `begun`: the rest of the pass is still to come, which the debugger may resume it for.
         """
         if self.dead or not (traced or number >= self.word(STOP_AT)):
             return
@@ -253,7 +265,8 @@ class Ring:
         self.set_word(WAITS_AT, number + 1)
         delay = _POLL
         while not self.dead and (
-            number >= self.word(STOP_AT) or (traced and resumed == self.word(RESUMED))
+            (number >= self.word(STOP_AT) and not begun)
+            or ((traced or begun) and resumed == self.word(RESUMED))
         ):
             if self.word(ASKED) != self.word(ANSWERED):
                 answer()

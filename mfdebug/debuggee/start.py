@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # Our own miniflow is installed next to mfdebug.
 ENGINE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "miniflow", "")
 OURS = os.path.dirname(__file__) + os.sep
+# The recorder that forked processes must leave.
+_current: list[Recorder] = []
 # Bytes per second that are recorded while the program runs freely.
 BYTES_A_SECOND = 50 * 2**20
 
@@ -55,7 +57,7 @@ def record(ring: Ring, *, existing: bool) -> Recorder:
     when_imported({**_torch_taps(recorder), **_autograd_taps(recorder), **_traceback_cuts()})
     cut_when_uncaught(OURS)
     atexit.register(recorder.end)
-    os.register_at_fork(after_in_child=lambda: _detach_child(recorder))
+    _watch_forks(recorder)
     exit_process = os._exit
 
     def _exit(status: Any) -> Any:
@@ -65,6 +67,13 @@ def record(ring: Ring, *, existing: bool) -> Recorder:
     # This is all that the program could see of us; `set_trace` finds the recorder through it.
     _exit.recorder = recorder  # type: ignore[attr-defined]
     os._exit = _exit
+
+    def undo() -> None:
+        atexit.unregister(recorder.end)
+        if os._exit is _exit:
+            os._exit = exit_process
+
+    recorder.undo.append(undo)
     return recorder
 
 
@@ -73,7 +82,7 @@ def _torch_taps(recorder: Recorder) -> Actions:
     taps: list[Taps] = []
 
     def install(torch: Any) -> None:
-        if not recorder.off:
+        if recorder.suspended or not recorder.off:
             taps.append(Taps(torch, recorder))
             taps[0].install()
 
@@ -88,7 +97,7 @@ def _autograd_taps(recorder: Recorder) -> Actions:
     """Return what starts to note what a program computes with autograd."""
 
     def install(core: Any) -> None:
-        if not recorder.off and hasattr(core, "VJPNode"):
+        if (recorder.suspended or not recorder.off) and hasattr(core, "VJPNode"):
             AutogradTaps(core, recorder).install()
 
     return {"autograd.core": install}
@@ -105,13 +114,21 @@ def _traceback_cuts() -> Actions:
     return {"traceback": cut}
 
 
-def _detach_child(recorder: Recorder) -> None:
+def _watch_forks(recorder: Recorder) -> None:
+    """Stop recording in child processes; a hook for that stays for ever, so there is one."""
+    if not _current:
+        os.register_at_fork(after_in_child=_detach_child)
+    _current[:] = [recorder]
+
+
+def _detach_child() -> None:
     """Stop recording in a child process; the ring belongs to its parent."""
-    recorder.ring.dead = True
-    recorder.detach()
+    for recorder in _current:
+        recorder.ring.dead = True
+        recorder.detach()
 
 
 def recorder_here() -> Recorder | None:
     """Return the recorder of this process, if one is active."""
     found: Recorder | None = getattr(os._exit, "recorder", None)
-    return None if found is None or found.off else found
+    return None if found is None or (found.off and not found.suspended) else found

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from .fast_path import BURST_BYTES, SMALL_BYTES
-from .pass_nodes import ancestors
+from .pass_nodes import Backward, ancestors
 from .ring import COMPLETE, PASS, STEP, WHOLE, Record
 from .text import as_json
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from .graph_numbers import GraphNumbers
     from .name_facts import SourceSpan
     from .open_pass import Encoded
-    from .pass_nodes import Backward, Fault, Held, Node
+    from .pass_nodes import Fault, Held, Node
     from .recorder import Recorder
 
 # Structures remembered; a program whose graph keeps changing makes new ones.
@@ -78,6 +78,9 @@ class Tape:
         # gradients; or before one is written in part.
         self.on_whole: Callable[..., None] = lambda *_: None
         self.on_part: Callable[[], None] = lambda: None
+        # The cost whose forward was written, and what finishes its pass if no backward follows.
+        self._shown: tuple[Node, Callable[[], None]] | None = None
+        recorder.closing.append(self._finish_shown)
 
     def new_serial(self) -> int:
         """Return a number larger than any before."""
@@ -114,6 +117,9 @@ class Tape:
         # A function that has raised has no value.
         failed = None if fault is None else fault.node
         whole = all(node.value is not None or node is failed for node in nodes)
+        # Of what was computed before it was watched, there are no values.
+        again = self._shown is not None and self._shown[0] is cost
+        whole = whole or again
         structure = self._structure(nodes, numbers, backward, cost)
         trained = [(i, node.instance) for i, node in enumerate(nodes) if node.instance is not None]
         graph, sharing = self._graphs.of(structure, cost, trained)
@@ -123,20 +129,64 @@ class Tape:
             if known is None or hidden <= known.hidden:
                 outline = Outline(structure, numbers[cost], trained, hidden)
                 self._remember(kind, outline)
-            elif fault is None and cost.value is not None:
+            elif fault is None and cost.value is not None and not again:
                 # Its beginning was not watched: an earlier pass shows what it consists of.
                 self.write_outline(known, cost.value, all_inputs=True)
                 return
         if whole and fault is None:
             leaves = [(i, node) for i, node in enumerate(nodes) if node.instance is not None]
-            self.on_whole(self._recorder.number + 1, leaves, backward.leaf_gradients())
+            number = self._recorder.number + (not again)
+            self.on_whole(number, leaves, backward.leaf_gradients())
         else:
             self.on_part()
         entries, parts = self._entries(nodes, numbers, backward, cost, whole=whole)
-        place = None
+        at = None
         if fault is not None:
-            place = fault.direction, numbers[fault.node], fault.error, fault.message
-        self.put(structure, graph, tuple(entries), parts, whole=whole, sharing=sharing, fault=place)
+            at = fault.direction, numbers[fault.node], fault.error, fault.message
+        if again:
+            self._shown = None
+        else:
+            self._recorder.close()
+            self._recorder.number += 1
+        self._put(structure, graph, tuple(entries), parts, whole=whole, sharing=sharing, fault=at)
+        self._wait()
+
+    def show(self, cost: Node) -> None:
+        """Write the forward of a cost, and wait if the debugger asks for it.
+
+        If its backward follows, that belongs to the same pass.
+        """
+        nodes = ancestors([cost])
+        numbers = {node: i for i, node in enumerate(nodes)}
+        none = Backward()
+        structure = self._structure(nodes, numbers, none, cost)
+        trained = [(i, node.instance) for i, node in enumerate(nodes) if node.instance is not None]
+        graph, sharing = self._graphs.of(structure, cost, trained)
+        entries, parts = self._entries(nodes, numbers, none, cost, whole=True)
+        self._recorder.close()
+        self._recorder.number += 1
+
+        def write(*, complete: bool) -> None:
+            self._put(
+                structure,
+                graph,
+                tuple(entries),
+                parts,
+                whole=True,
+                sharing=sharing,
+                complete=complete,
+            )
+
+        self._shown = cost, lambda: write(complete=True)
+        write(complete=False)
+        self._recorder.pause(self._recorder.number, begun=True)
+
+    def _finish_shown(self) -> None:
+        """Finish the pass whose forward was shown: no backward has followed."""
+        shown, self._shown = self._shown, None
+        if shown is not None:
+            shown[1]()
+            self._recorder.pause(self._recorder.number)
 
     def put(
         self,
@@ -153,9 +203,29 @@ class Tape:
 
         `entries` describe the `parts`: as tuples, or as the JSON of such.
         """
+        self._recorder.close()
+        self._recorder.number += 1
+        self._put(structure, graph, entries, parts, whole=whole, sharing=sharing, fault=fault)
+        self._wait()
+
+    def _wait(self) -> None:
+        """Wait at the end of a pass if the debugger asks for it."""
+        self.on_written()
+        self._recorder.pause(self._recorder.number)
+
+    def _put(
+        self,
+        structure: int,
+        graph: int,
+        entries: Hashable,
+        parts: list[bytes],
+        *,
+        whole: bool,
+        sharing: int,
+        fault: tuple[str, int, str, str] | None = None,
+        complete: bool = True,
+    ) -> None:
         recorder = self._recorder
-        recorder.close()
-        recorder.number += 1
         self._written += sum(map(len, parts))
         recorder.ring.put(
             Record(
@@ -165,13 +235,13 @@ class Tape:
                 structure=structure,
                 layout=recorder.layouts.number_of(entries),
                 sharing=sharing,
-                flags=(WHOLE if whole else 0) | COMPLETE,
+                flags=(WHOLE if whole else 0)
+                | (COMPLETE if complete else 0)
+                | recorder.gap_flag(recorder.number),
                 text=b"" if fault is None else as_json(fault).encode(),
             ),
             parts,
         )
-        self.on_written()
-        recorder.pause(recorder.number)
 
     def _remember(self, kind: Hashable, outline: Outline) -> None:
         if len(self._outlines) >= MAX_STRUCTURES:

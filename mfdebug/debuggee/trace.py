@@ -10,6 +10,7 @@ import subprocess
 import sys
 import termios
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import mfdebug
@@ -23,12 +24,62 @@ from mfdebug.debuggee.terminal import new_terminal
 _RESET_MODES = b"\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l\x1b[<u\x1b[0m"
 
 
+# What can be done in a notebook instead.
+NO_TERMINAL = """\
+mfdebug needs a terminal, and a notebook has none. Record the passes instead:
+
+    with mfdebug.watching("run.mfrun") as run:
+        loss = ...
+        loss.backward()
+
+`run` at the end of a cell then draws the graph. Step through it in a terminal:  mfdebug run.mfrun
+or here, one command at a time:
+
+    from mfdebug.opening.programs import open_run
+    session = open_run("run.mfrun")
+    print(session.run("step").text)
+"""
+
+
+def in_notebook() -> bool:
+    """Whether this process is the kernel of a notebook.
+
+    Its streams may be those of the terminal that started the server.
+    """
+    return "ipykernel" in sys.modules and hasattr(sys.stdout, "pub_thread")
+
+
 def stop_at_next_pass() -> None:
-    """Stop at the end of the next pass, in the running debugger or in a new one."""
+    """Stop at the end of the next pass, in the running debugger or in a new one.
+
+    In a notebook, say what to do instead.
+    """
     recorder = recorder_here()
+    if recorder is None and in_notebook():
+        sys.stdout.write(NO_TERMINAL)
+        return
     if recorder is None:
         recorder = _Debugger().recorder
     recorder.traced = True
+
+
+def show_below(result: Any, frame: FrameType) -> bool:
+    """Show what a result of an engine was computed from, and wait; return whether it is one.
+
+    The variables of the frame name what it was computed from. A debugger is started if there is
+    none; in a notebook it says what to do instead.
+    """
+    recorder = recorder_here()
+    if recorder is None and in_notebook():
+        sys.stdout.write(NO_TERMINAL)
+        return True
+    if recorder is None:
+        recorder = _Debugger().recorder
+    recorder.traced = True
+    if any(show(result, frame) for show in recorder.showing):
+        return True
+    recorder.traced = False
+    return False
 
 
 class _Debugger:

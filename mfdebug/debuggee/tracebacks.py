@@ -22,8 +22,15 @@ _WALK = "_walk_tb_with_full_positions"
 HIDDEN_FILE = "<mfdebug: importlib._bootstrap>"
 
 
+# An audit hook stays for ever, so there is one for each folder.
+_watched: set[str] = set()
+
+
 def cut_when_uncaught(ours: str) -> None:
     """From now on, cut the tracebacks of uncaught errors; `ours` is the folder of our files."""
+    if ours in _watched:
+        return
+    _watched.add(ours)
 
     def see(event: str, arguments: tuple[Any, ...]) -> None:
         if event == "sys.excepthook":

@@ -17,6 +17,7 @@ from mfdebug.running.launcher import Program, Streams, check_program
 from mfdebug.running.live_run import LiveRun
 from mfdebug.running.node_check import Prober
 from mfdebug.running.what_is_seen import what_is_seen
+from mfdebug.running.program_control import ProgramControl
 from miniflow.errors import FileError
 
 # Seconds without progress after which an incomplete first pass is shown, as forward only.
@@ -92,6 +93,7 @@ def _open_session_on(
             raise FileError(problem, where=where, hint=hint)
         lines = RecordedLines(run, checker=Prober(run))
         session = open_session(lines.debugger(run.outline(0).line))
+        session.program = ProgramControl(run, lines)
         if captured:
             session.printed = lambda: run.program.output.all
     except BaseException:

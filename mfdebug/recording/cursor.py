@@ -179,8 +179,10 @@ class RecordedCursor(Cursor):
     def sgd_target(self, count: int, progress: Progress | None = None) -> int:
         """Return the target of a move by whole passes; first learn the moments of a pass."""
         step = self.timeline.sgd_step(self.moment)
-        if count > 0 and not self._ignoring_others and self.advance.to_updates(step, progress):
-            self.rebuild()
+        if count > 0 and not self._ignoring_others:
+            finished = self.advance.finish(step, progress)
+            if self.advance.to_updates(step, progress) or finished:
+                self.rebuild()
         self._end_of_pass = super().sgd_target(count, progress)
         step, position = self.timeline.sgd_step(self.moment), self.timeline.position(self.moment)
         if count > 0 and position < self.timeline.length and self.has_ended(step):
@@ -259,7 +261,7 @@ class RecordedCursor(Cursor):
                 return stop
             if self.timeline.end is not None and target >= self.timeline.end:
                 return self.timeline.end
-            if step >= len(self.steps) or not self.advance.is_complete(step):
+            if step >= len(self.steps) or not self.advance.is_known(step, position):
                 if self.advance.towards(step, progress):
                     target = self.rebuild(target)
                     continue
@@ -295,6 +297,10 @@ class RecordedCursor(Cursor):
         current, builds = self.timeline.sgd_step(self.moment), self.timeline.builds
         if self.timeline.sgd_step(target) <= current:
             return target
+        further = target - self.moment
+        if self.advance.finish(current, progress):
+            self.rebuild()
+            return self.moment + further
         if not self.advance.to_updates(current, progress):
             return target
         is_next = target == self.moment + 1

@@ -16,6 +16,7 @@ from mfdebug.recording.recorded_check import Checker, check_pass
 from mfdebug.recording.recorded_state import RecordedState
 from mfdebug.recording.records import Run
 from mfdebug.recording.saveable import saveable
+from mfdebug.recording.whole_pass import WholePass, whole_passes
 from miniflow.files import save as save_graph
 from miniflow.gradcheck.checker import Verdict
 from miniflow.graph import Graph
@@ -97,6 +98,18 @@ class RecordedDebugger(Debugger):
         while number >= len(self._run_lines) and self.cursor.advance.by_one_pass(progress):
             pass
         return super().find_line(number, progress)
+
+    @property
+    def remark(self) -> str:
+        """That passes right before the present one were not watched, or ""."""
+        gap = self.moment > 0 and self.plan.outline(self.sgd_step).after_gap
+        return "passes before this one were not watched, so they are not kept" if gap else ""
+
+    def kept_passes(self, most: int, *, newest: bool = False) -> Sequence[WholePass]:
+        """Return the last passes of the line whose numbers are kept, at most so many."""
+        last = len(self.cursor.steps) - 1 if newest else self.sgd_step
+        plan = self.plan
+        return whole_passes(plan.recorded_run, plan.line, self.graph, self.timeline, last, most)
 
     # Changing, saving, checking -------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ shows them.
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import NamedTuple
@@ -67,7 +68,11 @@ class NextInputs:
         following = index.steps[line][step + 1 : step + 1 + _SEARCHED]
         found: dict[int, Array] = {}
         settled: set[int] = set()
-        next_pass = index.next[number]
+        next_pass, gap = index.next[number], index.gap_after(number)
+        if gap is not None:
+            # What comes later was changed by passes that nobody has seen.
+            following = following[: bisect_left(following, gap)]
+            next_pass = next_pass if next_pass < gap else -1
         for other in following:
             if other == next_pass:
                 break
@@ -79,7 +84,7 @@ class NextInputs:
             rest = self._inputs(next_pass)
             found |= {i: value for i, value in rest.items() if i not in settled}
             return After(found, frozenset())
-        end = self._end_of(number, settled)
+        end = {} if gap is not None else self._end_of(number, settled)
         if not following or index.graph_returns[line]:
             return After(end | found, frozenset())
         # The next graph may be this one rebuilt: then its own inputs keep their values, or hold, if

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import math
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from typing import NamedTuple
 
 from mfdebug.recording.lines import Lines
 from mfdebug.recording.records import Fault, Structure
-from mfdebug.recording.schema import Head
+from mfdebug.recording.schema import AFTER_GAP, FINISHED, Head
 
-_WHOLE, _COMPLETE, _BACKWARD = 1, 2, 4
+_WHOLE, _COMPLETE, _BACKWARD, _AFTER_GAP = 1, 2, 4, 8
 
 
 class StructureLine(NamedTuple):
@@ -42,6 +42,8 @@ class PassIndex:
         self.graph, self.sharing = array("q"), array("q")
         self.before, self.next = array("q"), array("q")
         self.faults: dict[int, Fault] = {}
+        # The passes right before which others were not watched, in order.
+        self._after_gaps: list[int] = []
         self.steps: list[array[int]] = []
         self.costs: list[array[float]] = []
         # The last pass over each graph; whether a graph was run again after another one.
@@ -60,6 +62,15 @@ class PassIndex:
     def is_complete(self, number: int) -> bool:
         """Whether a pass is finished."""
         return bool(self._flags[number] & _COMPLETE)
+
+    def is_after_gap(self, number: int) -> bool:
+        """Whether passes right before a pass were not watched."""
+        return bool(self._flags[number] & _AFTER_GAP)
+
+    def gap_after(self, number: int) -> int | None:
+        """Return the first pass after the next gap, None if all passes since were watched."""
+        at = bisect_right(self._after_gaps, number)
+        return self._after_gaps[at] if at < len(self._after_gaps) else None
 
     def has_backward(self, number: int) -> bool:
         """Whether backward ran in a pass."""
@@ -85,7 +96,13 @@ class PassIndex:
             self.faults[number] = fault
         else:
             self.faults.pop(number, None)
-        flags = head.whole * _WHOLE | head.complete * _COMPLETE | backward * _BACKWARD
+        flags = head.whole * _WHOLE | backward * _BACKWARD
+        if head.complete & FINISHED:
+            flags |= _COMPLETE
+        if head.complete & AFTER_GAP:
+            flags |= _AFTER_GAP
+            if not self._after_gaps or number > self._after_gaps[-1]:
+                self._after_gaps.append(number)
         if number < len(self.crc):
             self._leave_line(number)
         else:

@@ -218,11 +218,12 @@ class RecordedPass:
         if key in self._sums:
             return self._sums[key]
         parts = [self.sent(*edge) for edge in edges]
-        value = self.value(node, self._before_updates)
-        if not parts or value is None:
+        value, shape = self.value(node, self._before_updates), self.shape(node)
+        if not parts or shape is None:
             return None
-        dtype = value.dtype if value.dtype.kind == "f" else np.dtype(np.float64)
-        total = np.zeros(value.shape, dtype)
+        like = parts[0] if value is None else value
+        floats = like is not None and like.dtype.kind == "f"
+        total = np.zeros(shape, like.dtype if like is not None and floats else np.float64)
         for part in parts:
             if part is None:
                 return None
@@ -253,7 +254,14 @@ class RecordedPass:
     def shape(self, node: int) -> Shape | None:
         """Return the shape of a node's value in this pass."""
         value = self.value(node, self._before_updates)
-        return None if value is None else value.shape
+        return self._shape_sent(node) if value is None else value.shape
+
+    def _shape_sent(self, node: int) -> Shape | None:
+        """Return the shape of what an engine sends to a node, which is that of its value."""
+        if not self._graph.has_engine or self.numbers is None or self.text(node):
+            return None
+        sent = (self.numbers.sent.get(edge) for edge in self._graph.consumers[node])
+        return next((array.shape for array in sent if array is not None), None)
 
     @cached_property
     def _before_updates(self) -> int:

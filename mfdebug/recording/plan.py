@@ -158,8 +158,8 @@ class RecordedPlan(Plan):
             earlier = self.pass_of(self._step - 1)
             gradient = None if earlier is None else earlier.gradient(node, self.timeline.length)
         value = self.known_value(node)
-        fits = gradient is not None and value is not None and gradient.shape == value.shape
-        return gradient if fits else None
+        shape = found.shape(node) if value is None else value.shape
+        return gradient if gradient is not None and gradient.shape == shape else None
 
     def waits_for_gradient(self, node: int) -> bool:
         """Whether a node has received no gradient in this pass, and its backward is still ahead."""

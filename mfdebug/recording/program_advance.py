@@ -21,6 +21,19 @@ class ProgramAdvance:
         """Whether nothing more happens in a pass of the line."""
         return self._plan.outline(step).complete or bool(self._run.ending)
 
+    def is_known(self, step: int, position: int) -> bool:
+        """Whether a position of a pass of the line is recorded: the forward is before the rest."""
+        forward = 1 + len(self._plan.timeline.forward)
+        if self._plan.recorded_graph.has_engine and position <= forward:
+            return True
+        return self.is_complete(step)
+
+    def finish(self, step: int, progress: Progress | None) -> bool:
+        """Run the program to the end of a pass whose forward was shown; return whether it did."""
+        if not self._plan.recorded_graph.has_engine or self.is_complete(step):
+            return False
+        return self.is_last(step) and self.towards(step, progress)
+
     def is_last(self, step: int) -> bool:
         """Whether a pass of the line is the last one of the run so far."""
         return self._run.steps(self._plan.line)[step] == len(self._run) - 1

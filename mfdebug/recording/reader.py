@@ -154,6 +154,7 @@ class RunReader:
             index.costs[line][step],
             self._fault(number),
             index.graph[number],
+            index.is_after_gap(number),
         )
 
     def numbers(self, number: int) -> Numbers | None:

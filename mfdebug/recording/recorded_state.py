@@ -69,7 +69,9 @@ class RecordedState(State):
             return f"empty: its shape is {shape_text(value.shape)}"
         if text := found.text(node):
             return f"not a number but {text}"
-        return NOT_KEPT if isinstance(self.graph.nodes[node], Input) else ""
+        # An engine's pass is written at its end, so nothing is left to be computed.
+        known_later = not isinstance(self.graph.nodes[node], Input) and not self.graph.has_engine
+        return "" if known_later else NOT_KEPT
 
     def unknown(self, node: int, *, gradient: bool = False) -> str:
         """Return why a value or gradient that the program had is not known, or an empty string."""

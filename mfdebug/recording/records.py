@@ -156,7 +156,7 @@ class Outline(Struct, frozen=True):
 
     `step` counts the passes of its line. `backward`: backward ran. `whole`: every number is kept.
     `complete`: the pass is finished. `cost` is NaN if there is none. Two passes with the same
-    `graph` number ran the same node objects.
+    `graph` number ran the same node objects. `after_gap`: passes right before it were not watched.
     """
 
     number: int
@@ -168,6 +168,7 @@ class Outline(Struct, frozen=True):
     cost: float
     fault: Fault | None
     graph: int
+    after_gap: bool = False
 
 
 class Numbers(Struct, frozen=True):

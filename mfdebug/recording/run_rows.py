@@ -19,8 +19,10 @@ from mfdebug.recording.lines import inputs_first
 from mfdebug.recording.open_run_file import Text, damaged, file_bytes
 from mfdebug.recording.records import Entry, Fault, RecordedNode, Structure
 from mfdebug.recording.schema import (
+    AFTER_GAP,
     BODY_BYTES,
     FAULT,
+    FINISHED,
     LAYOUT,
     MOST_PASSES,
     OPTIMIZER,
@@ -130,7 +132,7 @@ class RunRows:
             or not -1 <= head.sharing < MOST_PASSES
             or not 0 <= head.turn < MOST_PASSES
             or head.whole not in (0, 1)
-            or head.complete not in (0, 1)
+            or not 0 <= head.complete <= FINISHED | AFTER_GAP
             or not 0 <= head.inputs <= BODY_BYTES
             or not 0 <= head.body <= BODY_BYTES
         ):

@@ -55,6 +55,9 @@ Stream = Literal["stdout", "stderr"]
 # The key of an optimizer's step is its pass * STEPS + its number; further ones are not kept.
 STEPS = 64
 
+# Flags in the column `complete`: the pass is finished; passes right before it were not watched.
+FINISHED, AFTER_GAP = 1, 2
+
 # The last so many passes may be replaced.
 REPLACEABLE = 2
 

@@ -104,10 +104,20 @@ class Updates:
             self._provisional_known = 0, {}
             for step in again:
                 self._examine_early(step)
-        while self._examined < EXAMINED_PASSES and self.known(self._examined):
-            self._examine_early(self._examined)
+        while self._examined < EXAMINED_PASSES:
+            if self.known(self._examined):
+                self._examine_early(self._examined)
+            elif not self._is_before_gap(self._examined):
+                break
             self._examined += 1
         return before != (len(self.trained), len(self.fed))
+
+    def _is_before_gap(self, step: int) -> bool:
+        """Whether passes right after a pass were not watched: nothing becomes known about it."""
+        number = self._number(step)
+        if number is None or number + 1 >= len(self._run):
+            return False
+        return self._run.outline(number + 1).after_gap
 
     def _has_news(self) -> bool:
         """Whether a graph was seen again, or the final values have arrived."""

@@ -21,7 +21,9 @@ from mfdebug.recording.new_run_file import RunFile
 from mfdebug.recording.output_rows import OutputRows
 from mfdebug.recording.records import Entry, Fault, Sharing, Structure
 from mfdebug.recording.schema import (
+    AFTER_GAP,
     BODY_BYTES,
+    FINISHED,
     PIECES,
     REPLACEABLE,
     WORDS,
@@ -124,6 +126,7 @@ class RunWriter:
         sharing: int = -1,
         whole: bool,
         complete: bool,
+        after_gap: bool = False,
         fault: Fault | None,
         data: bytes | bytearray,
     ) -> None:
@@ -132,6 +135,7 @@ class RunWriter:
         `data` holds the bytes of the entries of its layout, concatenated. Of a pass that is not
         `whole`, only the cost and the values of inputs are kept. `graph` is the number of its
         graph, `sharing` that of the inputs which the graph shares with others, -1 for none.
+        `after_gap`: passes right before it were not watched.
         Raises `ValueError` if `number` or the size of `data` is wrong.
         """
         if not self._passes - REPLACEABLE <= number <= self._passes or number < 0:
@@ -159,7 +163,7 @@ class RunWriter:
             sharing,
             turn,
             int(whole),
-            int(complete),
+            complete * FINISHED | after_gap * AFTER_GAP,
             cost_of(layout_plan, data),
             None if fault is None else msgspec.json.encode(_clipped(fault)),
         )

@@ -77,11 +77,13 @@ class Debuggee:
         """
         if self.ended or self.intake.complete >= number:
             return
-        traced_before = self.traced_at
-        self.ring.set_word(words.STOP_AT, number)
-        self.ring.set_word(words.RESUMED, self.ring.word(words.RESUMED) + 1)
+        # It may wait in the middle of that pass, until it notices that it is resumed.
+        begun, traced_before = self.intake.count > number, self.traced_at
+        if begun or not self._waits_at(number):
+            self.ring.set_word(words.STOP_AT, number)
+            self.ring.set_word(words.RESUMED, self.ring.word(words.RESUMED) + 1)
         delay, deadline = POLL_INTERVAL, 0.0
-        while not (self.ended or self._detaching or self._waits_at(number)):
+        while not (self.ended or self._detaching or self._waits_at_end_of(number, begun=begun)):
             if self.traced_at not in (None, traced_before):
                 break
             if self.poll():
@@ -101,11 +103,25 @@ class Debuggee:
                 # The pass can be shown before it is committed.
                 threading.Thread(target=self._flush, name="flush", daemon=True).start()
 
+    def detach(self) -> None:
+        """Let the program run on unwatched, from the end of a pass on."""
+        self.ring.set_word(words.DETACHED, 1)
+        self.ring.set_word(words.STOP_AT, words.NEVER)
+        self.ring.set_word(words.RESUMED, self.ring.word(words.RESUMED) + 1)
+
+    def attach(self) -> None:
+        """Watch the program again from its next pass on, at whose end it waits."""
+        self.ring.set_word(words.STOP_AT, 0)
+        self.ring.set_word(words.DETACHED, 0)
+
     def _flush(self) -> None:
         # The next call reports that the file cannot be written.
         with self._lock, contextlib.suppress(MiniflowError):
             if not self._closed:
                 self._sink.flush()
+
+    def _waits_at_end_of(self, number: int, *, begun: bool) -> bool:
+        return self._waits_at(number) and (not begun or self.intake.complete >= number)
 
     def _waits_at(self, number: int) -> bool:
         return self.ring.word(words.WAITS_AT) > number

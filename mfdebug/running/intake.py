@@ -37,10 +37,14 @@ class Sink(Protocol):
         sharing: int,
         whole: bool,
         complete: bool,
+        after_gap: bool,
         fault: Fault | None,
         data: bytes | bytearray,
     ) -> None:
-        """Store a pass, or a more complete version of one."""
+        """Store a pass, or a more complete version of one.
+
+        `after_gap`: passes right before it were not watched.
+        """
 
     def optimizer(self, number: int, form: OptimizerForm) -> None:
         """Store an optimizer, and the nodes that a step of it concerns."""
@@ -194,6 +198,7 @@ class Intake:
             sharing=record.sharing,
             whole=bool(record.flags & words.WHOLE),
             complete=complete,
+            after_gap=bool(record.flags & words.AFTER_GAP),
             fault=fault,
             data=record.data,
         )

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from pathlib import Path
 
+from mfdebug.core.timeline.cursor import DebuggerError
 from mfdebug.recording.reader import RunReader
 from mfdebug.recording.records import (
     Numbers,
@@ -19,8 +22,11 @@ from mfdebug.recording.records import (
 from mfdebug.recording.writer import RunWriter
 from mfdebug.running.debuggee import Debuggee
 from mfdebug.running.intake import Sink
-from miniflow.errors import FileError
+from miniflow.errors import FileError, MiniflowError
 from miniflow.ops.base import Array
+
+# Seconds between two looks at a program that runs on unwatched.
+DETACHED_POLL = 0.05
 
 
 class LiveRun:
@@ -41,6 +47,8 @@ class LiveRun:
         self.name = name
         self._lock = threading.RLock()
         self._closed = False
+        # Whether the program runs on unwatched.
+        self.detached = False
         self._writer = RunWriter(file, name=name, most_bytes=most_bytes)
         try:
             self._reader = RunReader(self._writer.path, live=True, late=self._writer.late_body)
@@ -138,8 +146,36 @@ class LiveRun:
             return {node: i for i, node in enumerate(reader.mapping(number)) if node >= 0}
 
     def run_to(self, number: int, should_stop: ShouldStop | None = None) -> None:
-        """Run the program until pass `number` is complete, it ends, or `should_stop` is True."""
+        """Run the program until pass `number` is complete, it ends, or `should_stop` is True.
+
+        Raises `DebuggerError` while the program runs on unwatched.
+        """
+        if self.detached and not self.program.ended:
+            raise DebuggerError(
+                "the program runs on unwatched", hint="attach watches it again, from its next pass"
+            )
         self.program.run_to(number, should_stop)
+
+    def detach(self) -> None:
+        """Let the program run on unwatched; what it prints is still read."""
+        self.detached = True
+        self.program.detach()
+        threading.Thread(target=self._poll_while_detached, name="detached", daemon=True).start()
+
+    def _poll_while_detached(self) -> None:
+        # The next call reports that the file cannot be written.
+        with contextlib.suppress(MiniflowError):
+            while self.detached and not (self.program.ended or self._closed):
+                self.program.poll()
+                time.sleep(DETACHED_POLL)
+
+    def attach(self, should_stop: ShouldStop | None) -> int | None:
+        """Watch the program again; return its next pass, None if there is none."""
+        count = len(self)
+        self.detached = False
+        self.program.attach()
+        self.program.run_to(count, should_stop)
+        return count if len(self) > count else None
 
     @property
     def traced_at(self) -> int | None:

@@ -69,7 +69,11 @@ def pages(keys: Keys) -> list[Page]:
         ("stop", "commands of stops", ("stop",)),
         ("look", "commands that explain, print and compare", ("look",)),
         ("change, quiz", "commands that edit, and those of the quiz", ("change", "quiz")),
-        ("demos, files", "commands of demos and files", ("demos", "files, help, quit")),
+        (
+            "demos, files",
+            "commands of demos, files and running programs",
+            ("demos", "program", "files, help, quit"),
+        ),
     ):
         sections = tuple(
             Section(

@@ -13,6 +13,7 @@ from typing import Protocol
 from textual.message_pump import MessagePump
 
 from mfdebug.core.commands.interpreter import command_of
+from mfdebug.core.commands.live_modules import LiveModules
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
 from mfdebug.tui.run_progress import RunProgress
@@ -57,6 +58,7 @@ class Runner:
         self._was_stopped = False
         self._begun = self._reached = 0.0
         self._begun_at = 0.0
+        self.modules = LiveModules(session)
 
     @property
     def busy(self) -> bool:
@@ -109,6 +111,7 @@ class Runner:
         loop = asyncio.get_running_loop()
         self._begun = self._reached = self._steps(self.session.debugger.moment)
         self._begun_at = time.monotonic()
+        self.modules.start()
         future = loop.run_in_executor(self._worker, self.session.run, line)
         done, _ = await asyncio.wait({future}, timeout=BACKGROUND_AFTER)
         if done:
@@ -143,6 +146,8 @@ class Runner:
         """Record the progress of a run and return whether it must stop; called from its thread."""
         self._reached = self._steps(moment)
         self._was_stopped = self._stop
+        if self.busy and not self._stop:
+            self.modules.refresh()
         return self._stop
 
     def _steps(self, moment: int) -> float:

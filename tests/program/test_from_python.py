@@ -168,3 +168,18 @@ def test_a_graph_that_cannot_run_is_refused(tmp_path: Path) -> None:
         "except MiniflowError as error:\n    print(error)\n"
     )
     assert "is fed, but it is not an Input" in piped(path).stdout
+
+
+def test_a_notebook_is_told_what_to_do_instead(tmp_path: Path) -> None:
+    path = tmp_path / "notebook.py"
+    path.write_text(
+        # What tells a kernel from other programs: its package, and the socket of its output.
+        "import sys, types, mfdebug\nsys.modules['ipykernel'] = types.ModuleType('ipykernel')\n"
+        "class Out:\n    pub_thread, flush = None, sys.stdout.flush\n"
+        "    def write(self, text): sys.__stdout__.write(text)\n"
+        "sys.stdout = Out()\nmfdebug.set_trace()\nprint('it goes on')\n"
+    )
+    said = piped(path).stdout
+    assert "mfdebug needs a terminal, and a notebook has none" in said
+    assert 'mfdebug.watching("run.mfrun")' in said
+    assert said.endswith("it goes on\n")

@@ -218,3 +218,39 @@ def test_the_costs_of_a_long_run_are_known_while_it_goes_on(tmp_path: Path) -> N
         assert all(a > b for a, b in pairwise(debugger.cursor.costs))
     finally:
         running.run.close()
+
+
+def test_while_a_program_runs_its_nodes_are_a_live_table(tmp_path: Path) -> None:
+    path = tmp_path / "endless.py"
+    path.write_text(
+        "from miniflow import *\nw, x, t = Input(), Input(), Input()\n"
+        "cost = MSE(t, Mul(w, x))\ngraph = topological_sort({w: 5.0, x: 10.0, t: 20.0})\n"
+        "while True:\n    forward_and_backward(graph)\n    sgd_update([w], 1e-9)\n"
+    )
+    command = [sys.executable, "-P", "-m", "mfdebug", path]
+    with PtyApp(command, env=ENVIRONMENT, cwd=tmp_path) as app:
+        app.wait_for("press s to begin")
+        assert "modules" not in app.text
+        app.send(b"c")
+        app.wait_for("the running program", idle=False)
+        app.wait_for("last gradients", idle=False)
+        lines = app.text.splitlines()
+        head = next(i for i, line in enumerate(lines) if "of the running program" in line)
+        assert lines[head].startswith("─ nodes of")
+        assert re.search(r"SGD step \d+ ∙ cost = 8\d\d\.\d", lines[head])
+        names = [line.split()[0] for line in lines[head + 2 : head + 5]]
+        assert names == ["w", "mul1", "cost"]
+        # The order and the node of the moment at which it was resumed are not shown with it.
+        assert "─ order" not in app.text
+        # A few rows a few times a second: little for a slow line.
+        before = len(app.output)
+        shown = set()
+        while len(shown) < 4:
+            app.settle(first=0.5, idle=0.05)
+            shown.add(app.text.splitlines()[head])
+        assert (len(app.output) - before) / len(shown) < 4000
+        app.send(b"s")
+        app.wait_for("─ order")
+        assert "of the running program" not in app.text
+        app.press("q")
+        assert app.wait() == 0

@@ -8,11 +8,13 @@ from __future__ import annotations
 from mfdebug.core.commands.branch import BRANCHING
 from mfdebug.core.commands.command import Command, find_in, short_forms
 from mfdebug.core.commands.demo import DEMONSTRATING
+from mfdebug.core.commands.detach import DETACHING
 from mfdebug.core.commands.draw import DRAW
 from mfdebug.core.commands.edit import EDITING
 from mfdebug.core.commands.files import CLOSING
 from mfdebug.core.commands.help import help_command
 from mfdebug.core.commands.look import LOOKING
+from mfdebug.core.commands.modules import MODULES
 from mfdebug.core.commands.move import MOVING
 from mfdebug.core.commands.order import ORDERING
 from mfdebug.core.commands.plots import PLOTTING
@@ -27,10 +29,11 @@ COMMANDS: dict[str, Command] = {}
 GROUPS: dict[str, list[Command]] = {
     "move": [*MOVING, *ORDERING],
     "stop": STOPPING,
-    "look": [*LOOKING, *PLOTTING, DRAW],
+    "look": [*LOOKING, *PLOTTING, MODULES, DRAW],
     "change": [*EDITING, *UNROLLING, *BRANCHING],
     "quiz": PREDICTING,
     "demos": DEMONSTRATING,
+    "program": DETACHING,
     "files, help, quit": [*SCRIPTING, help_command(COMMANDS), *COLOURING, *CLOSING],
 }
 COMMANDS.update((row.name, row) for commands in GROUPS.values() for row in commands)

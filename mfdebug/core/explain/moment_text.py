@@ -39,7 +39,8 @@ def explain(debugger: Debugger, index: Index | None = None) -> list[str]:
     if moment.phase == "order":
         return [title, *(f"  {line}" for line in ordering_lines(debugger))]
     if moment.node is None:
-        return [title, *_fed_lines(debugger)]
+        remark = [f"  ({debugger.remark})"] if debugger.remark else []
+        return [title, *remark, *_fed_lines(debugger)]
     node = report(debugger, moment.node, index)
     if moment.phase == "forward":
         return [title, *_forward_lines(node), *_origin_lines(debugger, moment.node)]

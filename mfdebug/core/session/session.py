@@ -35,6 +35,24 @@ class SessionState(NamedTuple):
     plot: Plot | None = None
 
 
+class ProgramControl(Protocol):
+    """Detaches from the program that is debugged, and attaches to it again."""
+
+    @property
+    def detached(self) -> bool:
+        """Whether the program runs on unwatched."""
+
+    @property
+    def ending(self) -> str:
+        """Why there will be no further pass, as a message; empty while there may be one."""
+
+    def detach(self) -> None:
+        """Let the program run on unwatched."""
+
+    def attach(self, progress: Progress | None) -> Debugger | None:
+        """Watch it again; return the debugger of its next pass, at its start, None without one."""
+
+
 class Interpreter(Protocol):
     """Runs command lines on a session."""
 
@@ -74,6 +92,8 @@ class Session:
         self.resumed = False
         # Returns the output of the debugged program, if there is one.
         self.printed: Callable[[], list[str]] | None = None
+        # Detaches from that program, if it is running.
+        self.program: ProgramControl | None = None
         # Opens another graph by its name or file, with the feeds and the cost of this one.
         self.open_other: Callable[[str], Graph] | None = None
         # Compares the open run file with another: lines and tables, and data.

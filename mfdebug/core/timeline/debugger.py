@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from mfdebug.core.format.hints import CHANGE, REDO
 from mfdebug.core.timeline.cursor import Cursor, DebuggerError, Progress, Update
 from mfdebug.core.timeline.edits import Edit, EditAction
+from mfdebug.core.timeline.pass_numbers import PassNumbers
 from mfdebug.core.timeline.state import Contribution, Freshness, State
 from mfdebug.core.timeline.timeline import Moment
 from miniflow.errors import GraphError, ShapeError
@@ -125,6 +126,18 @@ class Debugger(ABC):
             self.cursor.last_update = last_update
             self.cursor.costs[:] = costs
             self.cursor.forget_costs_from(len(costs))
+
+    def kept_passes(self, most: int, *, newest: bool = False) -> Sequence[PassNumbers]:
+        """Return the last SGD steps up to the present one whose numbers are kept, at most so many.
+
+        With `newest`, up to the newest that is known. Empty for a graph, which keeps none.
+        """
+        return ()
+
+    @property
+    def remark(self) -> str:
+        """What is to be said about how the present SGD step follows the one before, or ""."""
+        return ""
 
     # Edits -------------------------------------------------------------------------------------
 

@@ -124,12 +124,25 @@ class Taps:
 
         def backward_pass(gradient: Any, end: Any) -> Any:
             if self._off or type(end.vjp) is not Vjp:
-                return back(gradient, end)
+                result = back(gradient, end)
+                if os.getpid() == self._pid:
+                    self._recorder.poll()
+                return result
             return self._run(lambda: back(gradient, end), end.vjp.node)
 
         node.__init__ = __init__
         node.initialize_root = initialize_root
         self._core.backward_pass = backward_pass
+
+        def uninstall() -> None:
+            if vars(node)["__init__"] is __init__:
+                node.__init__ = start
+            if vars(node)["initialize_root"] is initialize_root:
+                node.initialize_root = start_root
+            if self._core.backward_pass is backward_pass:
+                self._core.backward_pass = back
+
+        self._recorder.undo.append(uninstall)
 
     # Forward -----------------------------------------------------------------------------------
 

@@ -94,6 +94,9 @@ class Taps:
         self._sites: dict[int, Site] = {}
         # The `__init__` of each class: the program's, and the one that notes places in the source.
         self._inits: dict[type, tuple[Any, Any]] = {}
+        # The `backward` of each class, likewise.
+        self._backwards: dict[type, tuple[Any, Any]] = {}
+        recorder.undo.append(self._uninstall)
         self._classes: set[type] = set()
         self._settled = 0
         self._running = False
@@ -106,7 +109,8 @@ class Taps:
 
     def see(self, cls: type) -> None:
         """Tap a class that the program defines or uses, and its bases, if it is one of values."""
-        if cls in self._classes or self._recorder.off or not is_value_class(cls):
+        ended = self._recorder.off and not self._recorder.suspended
+        if cls in self._classes or ended or not is_value_class(cls):
             return
         self._classes.add(cls)
         for base in cls.__mro__[1:]:
@@ -116,13 +120,22 @@ class Taps:
         if "__init__" in own:
             self._inits[cls] = own["__init__"], self._tapped_init(cls, own["__init__"])
         if "backward" in own:
-            setattr(cls, "backward", self._tapped_backward(own["backward"]))  # noqa: B010
+            self._backwards[cls] = own["backward"], self._tapped_backward(own["backward"])
+            setattr(cls, "backward", self._backwards[cls][1])  # noqa: B010
         self._note_sites()
+
+    def _uninstall(self) -> None:
+        for name, methods in (("__init__", self._inits), ("backward", self._backwards)):
+            for cls, (original, tapped) in methods.items():
+                if vars(cls).get(name) is tapped:
+                    setattr(cls, name, original)
 
     def _tapped_backward(self, original: Any) -> Any:
         def backward(*arguments: Any, **keywords: Any) -> Any:
             if self._off or not arguments:
-                return original(*arguments, **keywords)
+                result = original(*arguments, **keywords)
+                self._recorder.poll()
+                return result
             return self._run(lambda: original(*arguments, **keywords), arguments[0])
 
         return _like(original, backward)

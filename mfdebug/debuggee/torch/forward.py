@@ -114,7 +114,7 @@ class Forward:
         if len(results) == 1:
             node = Node(tape.new_serial(), form, sources)
             node.first, node.last = sequence
-            self._remember(results[0], node)
+            self.remember(results[0], node)
             return
         # One node for the function, and one for each of its results.
         call = Node(tape.new_serial(), form, sources, text(f"{len(results)} tensors"))
@@ -125,9 +125,9 @@ class Forward:
                 ("result", f"{name}.{i}" if name else "", site, (("part", i),)),
                 [call],
             )
-            self._remember(result, part)
+            self.remember(result, part)
 
-    def _remember(self, tensor: Any, node: Node) -> None:
+    def remember(self, tensor: Any, node: Node) -> None:
         """Note the node of a result, and where its gradient arrives in the engine."""
         engine_node = tensor.grad_fn
         node.sequence, node.output = engine_node._sequence_nr(), tensor.output_nr
@@ -144,6 +144,16 @@ class Forward:
             self._held_bytes += len(node.value[2])
         if self._held_bytes > MAX_HELD or len(self._places) > MAX_PLACES:
             self._forget_older()
+
+    def known(self, tensor: Any) -> Node | None:
+        """Return the node of a result, or None if it was computed unseen."""
+        known = self._results.get(id(tensor))
+        return None if known is None or known.tensor() is not tensor else self.node_of(tensor)
+
+    def place(self, node: Node, sequence: int, output: int) -> None:
+        """Note where the gradient of a node arrives in the engine."""
+        node.sequence, node.output = sequence, output
+        self._places[sequence, output] = node
 
     def _forget_older(self) -> None:
         self._older_places, self._places, self._held_bytes = self._places, {}, 0
@@ -203,7 +213,7 @@ class Forward:
             for below, output in engine_node.next_functions:
                 if below is None:
                     continue
-                known = self._at_place(below._sequence_nr(), output)
+                known = self.at_place(below._sequence_nr(), output)
                 if known is not None:
                     sources[known] = None
                 elif hasattr(below, "variable"):
@@ -211,14 +221,14 @@ class Forward:
                 elif below not in met:
                     met.add(below)
                     queue.append(below)
-        kind = kind or type(made).__name__.removesuffix("0").removesuffix("Backward")
+        kind = kind or kind_of(made)
         node = HiddenNode(self._tape.new_serial(), (kind, "", -1, ()), list(sources))
         node.sequences = sequences
         node.hidden = True
-        self._remember(tensor, node)
+        self.remember(tensor, node)
         return node
 
-    def _at_place(self, sequence: int, output: int) -> Node | None:
+    def at_place(self, sequence: int, output: int) -> Node | None:
         """Return the node whose gradient arrives somewhere in the engine."""
         place = sequence, output
         return self._places.get(place) or self._older_places.get(place)
@@ -276,6 +286,11 @@ class HiddenNode(Node):
     __slots__ = ("sequences",)
 
     sequences: set[int]
+
+
+def kind_of(engine_node: Any) -> str:
+    """Return the function that a node of the engine belongs to, as `Addmm` of `AddmmBackward0`."""
+    return type(engine_node).__name__.removesuffix("0").removesuffix("Backward")
 
 
 def _is_torch(thing: Any) -> bool:

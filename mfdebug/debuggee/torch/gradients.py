@@ -12,6 +12,7 @@ from ..pace import Pace
 from ..pass_nodes import Backward, Fault, Node, ancestors
 from .forward import HiddenNode
 from .tensors import text
+from .unseen import Unseen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ class Gradients:
         self._tape = tape
         self._forward = forward
         self._tensors = tensors
+        self._unseen = Unseen(tape, forward)
         self.pace = Pace()
         self._kind: Hashable = None
         # Whether a pass that is not watched shows what all parameters of the one before became.
@@ -85,6 +87,12 @@ class Gradients:
             self._tape.write_outline(outline, value, all_inputs=self._all_inputs)
             self._all_inputs = False
         self.pace.whole = self._tape.due or (self.pace.whole and self._tape.fits)
+        self.pace.start()
+
+    def show(self, tensor: Any, name: str) -> None:
+        """Write what a tensor was computed from, as the pass whose backward may follow."""
+        self._tape.show(self._unseen.node_of(tensor, name))
+        self.pace.whole = True
         self.pace.start()
 
     def _fault(self, cost: Node, watched: Watched, error: BaseException | None) -> Fault | None:

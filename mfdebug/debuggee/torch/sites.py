@@ -26,6 +26,7 @@ class Sites:
     """Finds lines, scopes and names; `torch` is the program's, `ours` is our folder."""
 
     def __init__(self, torch: Any, ours: str) -> None:
+        self._module_type = torch.nn.Module
         self._call = id(torch.nn.Module._call_impl.__code__)
         self._skipped = os.path.dirname(torch.__file__) + os.sep, ours, "<frozen"
         # Of a code, by its id: whether it belongs to the program.
@@ -93,6 +94,16 @@ class Sites:
         while frame is not None and not self._is_program(frame.f_code):
             frame = frame.f_back
         name = self._path(outer) or variable_of(frame, outer) or type(outer).__name__.lower()
+        self._learn_parts(outer, name)
+
+    def learn_variables(self, frame: FrameType) -> None:
+        """Learn the paths of the modules that are variables of a frame, and of their tensors."""
+        for variables in (frame.f_locals, frame.f_globals):
+            for name, thing in list(variables.items()):
+                if isinstance(thing, self._module_type) and self._path(thing) is None:
+                    self._learn_parts(thing, name)
+
+    def _learn_parts(self, outer: Any, name: str) -> None:
         for part, module in outer.named_modules():
             self._learn(module, f"{name}.{part}" if part else name)
         for part, tensor in [*outer.named_parameters(), *outer.named_buffers()]:

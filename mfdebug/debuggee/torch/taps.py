@@ -11,12 +11,14 @@ import sys
 from _thread import get_ident
 
 from ..graph_numbers import ByParameters
+from ..name_facts import variable_of
 from ..tape import Tape
 from ..tracebacks import hidden
 from .callers import Callers
 from .faults import Faults
 from .forward import Forward
 from .gradients import Gradients
+from .mode import WithoutMode, new_mode
 from .optimizers import Optimizers
 from .sites import Sites
 from .tensors import Tensors
@@ -24,6 +26,7 @@ from .tensors import Tensors
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
     from typing import Any
 
     from ..recorder import Recorder
@@ -87,6 +90,7 @@ class Taps:
         tensors = Tensors(torch)
         sites = Sites(torch, os.path.dirname(os.path.dirname(__file__)))
         self._tape = Tape(recorder, "torch", ByParameters(recorder, tensors.encoded), sites.span)
+        self._sites = sites
         self._forward = Forward(torch, self._tape, tensors, sites)
         self._gradients = Gradients(recorder, self._tape, self._forward, tensors)
         self._faults = Faults(recorder, self._tape, self._forward)
@@ -102,7 +106,9 @@ class Taps:
         self._compiled: list[Any] = []
         # Whether the mode was on where the program has enabled gradients for a while.
         self._before: list[bool] = []
-        self._mode = _mode(torch, self._call)
+        self._mode = new_mode(torch, self._call)
+        # What was replaced in torch: where, the original, and what is there instead.
+        self._replaced: list[tuple[Any, str, Any, Any]] = []
 
     # The function mode -------------------------------------------------------------------------
 
@@ -189,17 +195,36 @@ class Taps:
         """Start noting."""
         torch = self._torch
         self._recorder.at_end.append(lambda: self._noted(True, self._faults.write))
+        self._recorder.showing.append(self.show)
         self._optimizers.watch()
-        self._sync()
+        self._enter()
         kind = torch.set_grad_enabled
         for name in ("__init__", "__call__", "__enter__", "__exit__"):
-            setattr(kind, name, self._switching(vars(kind)[name]))
+            self._replace(kind, name, self._switching)
         for kind in (torch.enable_grad, torch.inference_mode):
-            kind.__enter__ = self._entering(vars(kind)["__enter__"])
-            kind.__exit__ = self._leaving(vars(kind)["__exit__"])
-        has = _WithoutMode(torch.overrides.has_torch_function, self._without_mode)
-        torch.overrides.has_torch_function = has
-        torch.autograd._engine_run_backward = self._engine(torch.autograd._engine_run_backward)
+            self._replace(kind, "__enter__", self._entering)
+            self._replace(kind, "__exit__", self._leaving)
+        self._replace(
+            torch.overrides, "has_torch_function", lambda has: WithoutMode(has, self._without_mode)
+        )
+        self._replace(torch.autograd, "_engine_run_backward", self._engine)
+        self._recorder.undo.append(self._uninstall)
+        self._recorder.resuming.append(self._resume)
+
+    def _replace(self, owner: Any, name: str, tap: Callable[[Any], Any]) -> None:
+        """Put a tap in the place of a function of torch."""
+        original = vars(owner)[name]
+        made = tap(original)
+        self._replaced.append((owner, name, original, made))
+        setattr(owner, name, made)
+
+    def _uninstall(self) -> None:
+        """Leave the mode, and put back what is still in its place."""
+        self._sync()
+        self._optimizers.forget()
+        for owner, name, original, made in reversed(self._replaced):
+            if vars(owner)[name] is made:
+                setattr(owner, name, original)
 
     def watch_compiler(self, module: Any) -> None:
         """Leave the mode while compiled functions run; `module` is torch's that calls them."""
@@ -224,7 +249,7 @@ class Taps:
             self._sync()
             return switch(callback)
 
-        setattr(module, name, switched)
+        self._replace(module, "_maybe_set_eval_frame", lambda _: switched)
 
     def _switching(self, method: Any) -> Any:
         def switched(*args: Any, **kwargs: Any) -> Any:
@@ -281,6 +306,24 @@ class Taps:
         elif on_top and not wanted:
             c._pop_torch_function_stack()
 
+    def _enter(self) -> None:
+        """Enter the mode, if it is wanted, below those of the program, which leaves its own.
+
+        Modes for devices stay below it: torch expects them at the bottom.
+        """
+        c, above = self._torch._C, []
+        # Imported when a device is first chosen.
+        device = getattr(sys.modules.get("torch.utils._device"), "DeviceContext", ())
+        if get_ident() != self._thread or self._is_on():
+            return
+        while depth := c._len_torch_function_stack():
+            if isinstance(c._get_function_stack_at(depth - 1), device):
+                break
+            above.append(c._pop_torch_function_stack())
+        self._sync()
+        for mode in reversed(above):
+            c._push_on_torch_function_stack(mode)
+
     def _without_mode(self, function: Any, arguments: Any) -> Any:
         """Call a function without the mode, if no other mode is active."""
         c = self._torch._C
@@ -293,13 +336,46 @@ class Taps:
         finally:
             c._push_on_torch_function_stack(self._mode)
 
+    def show(self, thing: Any, frame: FrameType) -> bool:
+        """Show what a tensor was computed from, and wait; return whether it is a tensor's pass.
+
+        The variables of the frame name the modules.
+        """
+        if not isinstance(thing, self._torch.Tensor) or get_ident() != self._thread:
+            return False
+        self._noted(True, self._show, thing, frame)
+        self._sync()
+        return True
+
+    def _show(self, tensor: Any, frame: FrameType) -> None:
+        self._sites.learn_variables(frame)
+        self._gradients.show(tensor, variable_of(frame, tensor))
+
+    def _poll(self) -> None:
+        """Watch again, if the debugger wants that."""
+        if get_ident() == self._thread:
+            self._recorder.poll()
+
+    def _resume(self) -> None:
+        """Watch the next pass from its start on."""
+        self._optimizers.forget()
+        self._optimizers.watch()
+        self._forward.end_pass()
+        self._gradients.pace.whole = True
+        self._gradients.pace.start()
+        self._enter()
+
     def _engine(self, engine: Any) -> Any:
         """Return the function that runs the engine, noting what it sends."""
 
         @hidden
         def run(roots: Any, *args: Any, **kwargs: Any) -> Any:
             if get_ident() != self._thread or self._off:
-                return engine(roots, *args, **kwargs)
+                try:
+                    return engine(roots, *args, **kwargs)
+                finally:
+                    if self._recorder.suspended and not (self._running or self._inside):
+                        self._poll()
             self._running += 1
             # Torch passes them by position: seeds, two truths, inputs.
             inputs = args[3] if len(args) > 3 and not kwargs.get("accumulate_grad") else ()
@@ -319,35 +395,3 @@ class Taps:
                 self._sync()
 
         return run
-
-
-class _WithoutMode:
-    """Torch's question whether a function is passed on: layers that ask it compute in another way.
-
-    It is found where the original is looked up, as the compiler does.
-    """
-
-    def __init__(self, function: Any, call: Callable[[Any, Any], Any]) -> None:
-        self._function = function
-        self._apply = call
-
-    def __call__(self, *arguments: Any) -> Any:
-        return self._apply(self._function, arguments)
-
-    def __eq__(self, other: object) -> bool:
-        return other is self or other is self._function
-
-    def __hash__(self) -> int:
-        return hash(self._function)
-
-
-def _mode(torch: Any, call: Callable[[Any, Any, Any, Any], Any]) -> Any:
-    """Return a function mode of `torch` that passes each call to `call`."""
-
-    def __torch_function__(  # noqa: N807
-        _: Any, function: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        return call(function, types, args, kwargs or {})
-
-    body = {"__torch_function__": hidden(__torch_function__)}
-    return type("Mode", (torch.overrides.TorchFunctionMode,), body)()

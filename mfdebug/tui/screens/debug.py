@@ -72,7 +72,7 @@ class DebugScreen(QuizKeys):
         self.autoplay = Autoplay(self, self._autoplay_step, self.show_keys)
         self.count = Count()
         self.status = StatusLine(self.debugger, id="status")
-        self.panels = Panels(session, roomy=presentation.roomy, id="body")
+        self.panels = Panels(session, self.runner.modules, roomy=presentation.roomy, id="body")
         self.panels.plot.busy = lambda: self.runner.active
         self.finder = Finder(self.debugger, self.panels.order, self.panels.shown)
         self.caption = Caption(session, id="caption")
@@ -208,6 +208,7 @@ class DebugScreen(QuizKeys):
             self.app.exit()
             return
         self._saver.save_soon()
+        self.panels.show_modules(running=False)
         command = command_of(line)
         name = command.name if command is not None else ""
         if name == "theme" and isinstance(self.app, ThemedApp):
@@ -263,12 +264,14 @@ class DebugScreen(QuizKeys):
         """Show why a command failed."""
         self.autoplay.stop()
         self.finder.cancel()
+        self.panels.show_modules(running=False)
         self.show_moment()
         self.say(str(error), "error")
 
     def progressed(self, progress: RunProgress) -> None:
         """Show the progress of a command in the background."""
         self.panels.output.show()
+        self.panels.show_modules(running=True)
         self.panels.grow(progress)
         self.message.say(progress.words(self.message.room("busy")), "busy")
 

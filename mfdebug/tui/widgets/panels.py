@@ -10,6 +10,7 @@ from textual.events import DescendantFocus
 from textual.geometry import Size
 from textual.widget import Widget
 
+from mfdebug.core.commands.live_modules import LiveModules
 from mfdebug.core.session.session import Session
 from mfdebug.tui.keys import keys_of
 from mfdebug.tui.run_progress import RunProgress
@@ -18,6 +19,7 @@ from mfdebug.tui.widgets.arrangement import LEAST_FOR_CURVE, Arrangement, arrang
 from mfdebug.tui.widgets.circuit import CircuitView
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.legend import Legend
+from mfdebug.tui.widgets.module_list import ModuleList
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.output_list import OutputList
@@ -40,8 +42,16 @@ ROOM_FOR_BOTH = 36
 class Panels(Horizontal):
     """The order at the left, the node at the right; `shown` is the node that both are at."""
 
-    def __init__(self, session: Session, *, roomy: bool, id: str | None = None) -> None:  # noqa: A002
+    def __init__(
+        self,
+        session: Session,
+        modules: LiveModules,
+        *,
+        roomy: bool,
+        id: str | None = None,  # noqa: A002
+    ) -> None:
         super().__init__(id=id)
+        self.modules = ModuleList(modules, id="modules")
         debugger = session.debugger
         self.order = OrderTree(debugger, session.stops, id="order")
         self.watches = WatchList(session.watches, id="watches")
@@ -77,6 +87,7 @@ class Panels(Horizontal):
 
     def compose(self) -> ComposeResult:
         """Order, circuit and node side by side; below them their lists, the cost and the output."""
+        yield self.modules
         with Vertical(id="left"):
             yield PanelTitle("order")
             yield self.order
@@ -111,6 +122,16 @@ class Panels(Horizontal):
         self.cost.show_if_it_fits(running=True)
         if self.cost.display:
             self.cost.grow(math.floor(progress.reached), math.floor(progress.aim or 0))
+
+    def show_modules(self, *, running: bool) -> None:
+        """Show the modules of a program in place of the present moment while it is running."""
+        shown = running and self.modules.has_rows
+        if shown != self.screen.has_class("running"):
+            self.screen.set_class(shown, "running")
+            if not shown:
+                self.arrange_circuit()
+        if shown:
+            self.modules.show()
 
     def zoom(self, panel: str) -> None:
         """Give a panel of `ZOOMED` the whole screen; "" shows all panels again."""
