@@ -163,8 +163,13 @@ class Recorder:
 
     def wants(self, number: int) -> bool:
         """Whether a pass is to be written whole: the debugger waits for it, or it is its turn."""
-        every = self.ring.word(EVERY)
+        every = self.every
         return self.is_awaited(number) or not every or (every < NEVER and number % every == 0)
+
+    @property
+    def every(self) -> int:
+        """How many passes apart those are that the user wants whole; 0 if that is left to us."""
+        return self.ring.word(EVERY)
 
     def is_awaited(self, number: int) -> bool:
         """Whether the debugger waits for a pass."""

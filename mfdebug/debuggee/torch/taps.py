@@ -82,9 +82,9 @@ class Taps:
         sites = Sites(torch, os.path.dirname(os.path.dirname(__file__)))
         self._tape = Tape(recorder, "torch", ByParameters(recorder, tensors.encoded), sites.span)
         self._forward = Forward(torch, self._tape, tensors, sites)
-        self._gradients = Gradients(recorder, self._tape, self._forward, tensors)
+        self._gradients = Gradients(torch, recorder, self._tape, self._forward, tensors)
         self._callers = Callers(torch.overrides.handle_torch_function.__code__)
-        self._optimizers = Optimizers(torch, recorder, self._tape, tensors)
+        self._optimizers = Optimizers(torch, recorder, self._tape, tensors, self._gradients.pace)
         tensor = torch.Tensor
         self._getters = {getattr(tensor, name).__get__ for name in _PROPERTIES}
         self._data = tensor.data.__get__, tensor.data.__set__
@@ -95,7 +95,12 @@ class Taps:
         self._compiled: list[Any] = []
         # Whether the mode was on where the program has enabled gradients for a while.
         self._before: list[bool] = []
+        # Whether functions are noted, or the mode has yet to be left.
+        self._active = True
         self._mode = _mode(torch, self._call)
+        self._modes = torch._C._len_torch_dispatch_stack
+        self._traces = torch._C._get_tracing_state
+        self._transforms = torch._C._functorch.peek_interpreter_stack
 
     # The function mode -------------------------------------------------------------------------
 
@@ -157,13 +162,12 @@ class Taps:
     @property
     def _off(self) -> bool:
         """Whether nothing is noted now; nor is it while torch traces or transforms functions."""
-        c = self._torch._C
         return (
             self._recorder.off
             or self._running > 0
-            or c._get_tracing_state() is not None
-            or c._functorch.peek_interpreter_stack() is not None
-            or c._len_torch_dispatch_stack() > 0
+            or self._modes() > 0
+            or self._traces() is not None
+            or self._transforms() is not None
         )
 
     @property
@@ -211,6 +215,8 @@ class Taps:
 
     def _switching(self, method: Any) -> Any:
         def switched(*args: Any, **kwargs: Any) -> Any:
+            if not self._active:
+                return method(*args, **kwargs)
             before = self._torch.is_grad_enabled()
             out = method(*args, **kwargs)
             # In the forward of a function with a backward of its own, gradients are off without
@@ -263,6 +269,7 @@ class Taps:
             c._push_on_torch_function_stack(self._mode)
         elif on_top and not wanted:
             c._pop_torch_function_stack()
+        self._active = self._watches or self._is_on()
 
     def _without_mode(self, function: Any, arguments: Any) -> Any:
         """Call a function without the mode, if no other mode is active."""
@@ -276,17 +283,32 @@ class Taps:
         finally:
             c._push_on_torch_function_stack(self._mode)
 
+    def _is_plain(self, roots: Any) -> bool:
+        """Whether no code of the program is called for what is asked of tensors."""
+        stack = self._torch._C._len_torch_function_stack()
+        return not stack and len(roots) == 1 and type(roots[0]) is self._torch.Tensor
+
     def _engine(self, engine: Any) -> Any:
         """Return the function that runs the engine, noting what it sends."""
+        begins, ended = self._gradients.alike.begins, self._gradients.ended_alike
 
         @hidden
         def run(roots: Any, *args: Any, **kwargs: Any) -> Any:
             if get_ident() != self._thread or self._off:
                 return engine(roots, *args, **kwargs)
             self._running += 1
+            if not self._active and begins(roots):
+                try:
+                    return engine(roots, *args, **kwargs)
+                finally:
+                    self._running -= 1
+                    ended()
+                    if self._watches:
+                        self._sync()
             # Torch passes them by position: seeds, two truths, inputs.
             inputs = args[3] if len(args) > 3 and not kwargs.get("accumulate_grad") else ()
-            pass_ = self._noted(True, self._gradients.before, roots, inputs)
+            others = self._active or not self._is_plain(roots)
+            pass_ = self._noted(others, self._gradients.before, roots, inputs)
             out = error = None
             try:
                 out = engine(roots, *args, **kwargs)
@@ -297,8 +319,9 @@ class Taps:
             finally:
                 self._running -= 1
                 if pass_ is not None:
-                    self._noted(True, self._gradients.after, pass_, out, error)
-                self._sync()
+                    self._noted(others, self._gradients.after, pass_, out, error)
+                if self._active or self._watches:
+                    self._sync()
 
         return run
 
