@@ -8,6 +8,7 @@ edge connects with it.
 from __future__ import annotations
 
 import os
+import sys
 
 from . import probe
 from .fast_path import Script
@@ -188,8 +189,13 @@ class Recorder:
 
     def wants(self, number: int) -> bool:
         """Whether a pass is to be written whole: the debugger waits for it, or it is its turn."""
-        every = self.ring.word(EVERY)
+        every = self.every
         return self.is_awaited(number) or not every or (every < NEVER and number % every == 0)
+
+    @property
+    def every(self) -> int:
+        """How many passes apart those are that the user wants whole; 0 if that is left to us."""
+        return self.ring.word(EVERY)
 
     def is_awaited(self, number: int) -> bool:
         """Whether the debugger waits for a pass."""

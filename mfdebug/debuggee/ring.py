@@ -43,6 +43,9 @@ _LENGTH = Struct("=I")
 # Bytes taken in the ring, bytes of the record, kind, flags, number, graph, structure, layout,
 # sharing, bytes of text.
 _HEAD = Struct("=IIHHQQiiiI")
+# The same with a record of four bytes, and the bytes that it takes.
+_SHORT = Struct(_HEAD.format + "4s")
+_SHORT_BYTES = -(-_SHORT.size // 8) * 8
 # Bytes of the ring in use while the reader keeps up.
 CACHED_BYTES = 2**20
 # A file descriptor that few programs reach.
@@ -196,6 +199,29 @@ class Ring:
                 self._put(Record(PIECE, size), piece, sum(map(len, piece)))
             parts, size = last, sum(map(len, last))
         self._put(record, parts, size)
+
+    def put_short(self, record: Record, number: int) -> None:
+        """Write a record of four bytes without a text once more, as that of another pass."""
+        at = self._room(_SHORT_BYTES)
+        if self.dead:
+            return
+        _SHORT.pack_into(
+            self.memory,
+            at,
+            _SHORT_BYTES,
+            _SHORT.size,
+            record.kind,
+            record.flags,
+            number,
+            record.graph,
+            record.structure,
+            record.layout,
+            record.sharing,
+            0,
+            record.data,
+        )
+        self._at += _SHORT_BYTES
+        _WORD.pack_into(self.memory, WRITTEN, self._at)
 
     def _put(self, record: Record, parts: Sequence[Bytes], length: int) -> None:
         text = record.text

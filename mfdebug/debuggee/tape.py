@@ -6,6 +6,7 @@ A pass consists of the nodes that its cost depends on.
 from __future__ import annotations
 
 import time
+from _weakref import ref
 
 from .fast_path import BURST_BYTES, SMALL_BYTES
 from .pass_nodes import Backward, ancestors
@@ -34,7 +35,16 @@ class Outline:
     something unseen.
     """
 
-    __slots__ = ("cost", "hidden", "structure", "trained")
+    __slots__ = (
+        "cost",
+        "gone",
+        "hidden",
+        "record",
+        "structure",
+        "trained",
+        "watched",
+        "written_as",
+    )
 
     def __init__(
         self,
@@ -47,6 +57,21 @@ class Outline:
         self.cost = cost
         self.trained = trained
         self.hidden = hidden
+        # Whether one of the inputs is gone: then another object may have its id.
+        self.gone = False
+        self.watched = [self._watch(instance()) for _, instance in trained]
+        # The record of a pass with its cost only, and the dtype and shape of that.
+        self.record = Record(PASS)
+        self.written_as: tuple[str, tuple[int, ...]] | None = None
+
+    def _watch(self, thing: Any) -> Any:
+        def end(_: Any) -> None:
+            self.gone = True
+
+        if thing is None:
+            self.gone = True
+            return None
+        return ref(thing, end)
 
 
 class Tape:
@@ -68,10 +93,12 @@ class Tape:
         self._site = site
         self._structures: dict[Any, int] = {}
         # The passes that were written whole, by what the engine's own graph was.
-        self._outlines: dict[Hashable, Outline] = {}
+        self._outlines: dict[int, Outline] = {}
         self._written = 0
         self._since = time.monotonic()
         self._serial = 0
+        # That of the last pass, if only its cost was written.
+        self._last: Outline | None = None
         # Called when a pass is written, before the program may have to wait.
         self.on_written: Callable[[], None] = lambda: None
         # Called before a pass is written whole, with its number, its trained inputs and their
@@ -106,11 +133,11 @@ class Tape:
         backward: Backward,
         fault: Fault | None = None,
         *,
-        kind: Hashable = None,
+        kind: int = -1,
     ) -> None:
         """Write the pass of a cost, and wait if the debugger asks for it.
 
-        Passes of the same `kind` have the same nodes; None if that is not known.
+        Passes of the same `kind` have the same nodes; -1 if that is not known.
         """
         nodes = ancestors([cost])
         numbers = {node: i for i, node in enumerate(nodes)}
@@ -123,15 +150,15 @@ class Tape:
         structure = self._structure(nodes, numbers, backward, cost)
         trained = [(i, node.instance) for i, node in enumerate(nodes) if node.instance is not None]
         graph, sharing = self._graphs.of(structure, cost, trained)
-        if kind is not None:
+        if kind >= 0:
             hidden = sum(node.hidden for node in nodes)
             known = self._outlines.get(kind)
-            if known is None or hidden <= known.hidden:
+            if known is None or known.gone or hidden <= known.hidden:
                 outline = Outline(structure, numbers[cost], trained, hidden)
                 self._remember(kind, outline)
             elif fault is None and cost.value is not None and not again:
                 # Its beginning was not watched: an earlier pass shows what it consists of.
-                self.write_outline(known, cost.value, all_inputs=True)
+                self.write_inputs(known, cost.value)
                 return
         if whole and fault is None:
             leaves = [(i, node) for i, node in enumerate(nodes) if node.instance is not None]
@@ -227,6 +254,7 @@ class Tape:
     ) -> None:
         recorder = self._recorder
         self._written += sum(map(len, parts))
+        self._last = None
         recorder.ring.put(
             Record(
                 PASS,
@@ -243,24 +271,22 @@ class Tape:
             parts,
         )
 
-    def _remember(self, kind: Hashable, outline: Outline) -> None:
+    def _remember(self, kind: int, outline: Outline) -> None:
         if len(self._outlines) >= MAX_STRUCTURES:
             self._outlines.clear()
         self._outlines[kind] = outline
 
-    def outline(self, kind: Hashable) -> Outline | None:
+    def outline(self, kind: int) -> Outline | None:
         """Return what passes of a kind consist of, if one was written whole."""
         known = self._outlines.get(kind)
-        if known is None or any(instance() is None for _, instance in known.trained):
-            return None
-        return known
+        return None if known is None or known.gone else known
 
-    def write_outline(self, outline: Outline, cost: Encoded, *, all_inputs: bool) -> None:
-        """Write a pass with its cost only, or also the inputs that are trained."""
+    def write_inputs(self, outline: Outline, cost: Encoded) -> None:
+        """Write a pass with its cost and the inputs that are trained."""
         self.on_part()
         entries: list[Any] = []
         parts: list[bytes] = []
-        for number, instance in outline.trained if all_inputs else ():
+        for number, instance in outline.trained:
             held = instance()
             found = None if held is None else self._graphs.encode(held)
             if found is not None:
@@ -271,6 +297,24 @@ class Tape:
         parts.append(cost[2])
         graph, sharing = self._graphs.of(outline.structure, None, outline.trained)
         self.put(outline.structure, graph, tuple(entries), parts, whole=False, sharing=sharing)
+
+    def write_cost(self, outline: Outline, cost: Encoded) -> None:
+        """Write a pass with its cost only, as shortly as possible."""
+        recorder, record = self._recorder, outline.record
+        dtype, shape, data = cost
+        if self._last is not outline or outline.written_as != (dtype, shape):
+            self.on_part()
+            graph, sharing = self._graphs.of(outline.structure, None, outline.trained)
+            layout = recorder.layouts.number_of((("v", outline.cost, -1, dtype, shape),))
+            record.graph, record.structure, record.sharing = graph, outline.structure, sharing
+            record.layout, record.flags = layout, COMPLETE
+            outline.written_as, self._last = (dtype, shape), outline
+        recorder.close()
+        record.number = recorder.number = recorder.number + 1
+        record.data = data
+        recorder.ring.put(record)
+        self.on_written()
+        recorder.pause(recorder.number)
 
     def write_step(self, number: int, form: str, settings: str, parts: list[bytes]) -> None:
         """Write what a step of an optimizer did after a pass; `form` describes `parts`."""

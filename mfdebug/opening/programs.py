@@ -16,8 +16,8 @@ from mfdebug.running.intake import Sink
 from mfdebug.running.launcher import Program, Streams, check_program
 from mfdebug.running.live_run import LiveRun
 from mfdebug.running.node_check import Prober
-from mfdebug.running.what_is_seen import what_is_seen
 from mfdebug.running.program_control import ProgramControl
+from mfdebug.running.what_is_seen import what_is_seen
 from miniflow.errors import FileError
 
 # Seconds without progress after which an incomplete first pass is shown, as forward only.

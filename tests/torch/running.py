@@ -73,7 +73,7 @@ def alone(folder: Path, script: Script, *, path: str = "") -> Ended:
 
 def recorded(folder: Path, script: Script, file: Path, *, path: str = "") -> Ended:
     """Run a program and record it into a run file."""
-    command = ["-P", "-m", "mfdebug", "record", script.main.name, "-o", str(file)]
+    command = ["-P", "-m", "mfdebug", "record", "--every", "1", script.main.name, "-o", str(file)]
     if script.arguments:
         command.append("--")
     return run(folder, script, command, path=path)

@@ -46,7 +46,17 @@ def recorded(folder: Path, lines: list[str], dtype: str, kind: str) -> RecordedL
     """Run the program over these calls, and return what was recorded of it."""
     (folder / "calls.txt").write_text("\n".join(lines))
     program = HERE / "functions_program.py"
-    command = [sys.executable, "-m", "mfdebug", "record", "-o", "run.mfrun", str(program)]
+    command = [
+        sys.executable,
+        "-m",
+        "mfdebug",
+        "record",
+        "--every",
+        "1",
+        "-o",
+        "run.mfrun",
+        str(program),
+    ]
     done = subprocess.run(
         [*command, dtype, kind, "calls.txt"],
         cwd=folder,
@@ -216,7 +226,7 @@ def session_of(folder: Path, program: str) -> Session:
     """Record a program, and open what was recorded."""
     (folder / "prog.py").write_text(program)
     subprocess.run(
-        [sys.executable, "-m", "mfdebug", "record", "-o", "run.mfrun", "prog.py"],
+        [sys.executable, "-m", "mfdebug", "record", "--every", "1", "-o", "run.mfrun", "prog.py"],
         cwd=folder,
         env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(folder)},
         check=True,

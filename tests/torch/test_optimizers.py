@@ -26,7 +26,18 @@ KNOWN = {"SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax"}
 
 def recorded(folder: Path, program: str, *arguments: str) -> RunReader:
     file = folder / "run.mfrun"
-    command = ["-m", "mfdebug", "record", str(HERE / program), "-o", str(file), "--", *arguments]
+    command = [
+        "-m",
+        "mfdebug",
+        "record",
+        "--every",
+        "1",
+        str(HERE / program),
+        "-o",
+        str(file),
+        "--",
+        *arguments,
+    ]
     done = subprocess.run(
         [sys.executable, *command], env=environment(), capture_output=True, text=True, check=False
     )

@@ -10,13 +10,15 @@ from bisect import bisect_right
 
 from ..pace import Pace
 from ..pass_nodes import Backward, Fault, Node, ancestors
+from .alike import Alike
 from .forward import HiddenNode
+from .pass_kinds import PassKinds, walk
 from .tensors import text
 from .unseen import Unseen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable, Sequence
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from ..open_pass import Encoded
@@ -31,21 +33,25 @@ if TYPE_CHECKING:
     # from an earlier one, and its cost in bytes.
     Begun = tuple[Node, "Watched"] | tuple[Outline, Encoded]
 
-# What the engine calls the nodes that add to `.grad`.
-ACCUMULATE = "torch::autograd::AccumulateGrad"
+# Passes after which it is asked again whether the limit on bytes allows to write one whole.
+PAUSE = 10
 
 
 class Gradients:
     """Watches the engine while it runs, and writes the pass."""
 
-    def __init__(self, recorder: Recorder, tape: Tape, forward: Forward, tensors: Tensors) -> None:
+    def __init__(
+        self, torch: Any, recorder: Recorder, tape: Tape, forward: Forward, tensors: Tensors
+    ) -> None:
         self._recorder = recorder
         self._tape = tape
         self._forward = forward
         self._tensors = tensors
         self._unseen = Unseen(tape, forward)
+        self._kinds = PassKinds()
+        self.alike = Alike(torch, recorder)
         self.pace = Pace()
-        self._kind: Hashable = None
+        self._kind = -1
         # Whether a pass that is not watched shows what all parameters of the one before became.
         self._all_inputs = True
         tape.on_written = lambda: self.pace.ended(self._kind)
@@ -55,12 +61,14 @@ class Gradients:
 
         `inputs` are the tensors whose gradients it returns, if it does.
         """
+        self.alike.reset()
+        if not self.pace.whole and len(roots) == 1 and not self._tape.due:
+            found = self._unwatched(roots[0])
+            if found is not None:
+                return found
         roots = [root for root in roots if isinstance(root, self._tensors.type)]
-        engine_nodes, self._kind = _walk([root.grad_fn for root in roots])
-        if len(roots) == 1 and not self.pace.whole and not self._tape.due:
-            outline = self._tape.outline(self._kind)
-            if outline is not None:
-                return outline, self._tensors.encoded(roots[0])
+        engine_nodes, form = walk([root.grad_fn for root in roots])
+        self._kind = self._kinds.number_of(form)
         self._all_inputs = True
         costs = [self._forward.node_of(root) for root in roots]
         if len(costs) == 1:
@@ -74,6 +82,19 @@ class Gradients:
         watched.hook(engine_nodes)
         return cost, watched
 
+    def _unwatched(self, root: Any) -> tuple[Outline, Encoded] | None:
+        """Return what a pass consists of as known from an earlier one, and its cost."""
+        end = getattr(root, "grad_fn", None)
+        if end is None:
+            return None
+        look = self.alike.look(root)
+        self._kind = self._kinds.number_of(walk((end,))[1])
+        outline = self._tape.outline(self._kind)
+        if outline is None:
+            return None
+        self.alike.seen(look, self._kind, outline)
+        return outline, self._tensors.encoded(root)
+
     def after(self, begun: Begun, out: Any, error: BaseException | None) -> None:
         """Write the pass; `error` is what the engine has raised, `out` what it has returned."""
         self._forward.end_pass()
@@ -84,10 +105,41 @@ class Gradients:
             self._tape.write(cost, watched.backward, fault, kind=self._kind)
         else:
             outline, value = begun
-            self._tape.write_outline(outline, value, all_inputs=self._all_inputs)
-            self._all_inputs = False
-        self.pace.whole = self._tape.due or (self.pace.whole and self._tape.fits)
-        self.pace.start()
+            if self._all_inputs:
+                self._tape.write_inputs(outline, value)
+                self._all_inputs = False
+            else:
+                self._tape.write_cost(outline, value)
+            self.alike.looked(self.pace.spent, self.pace.own(self._kind))
+        self._end_pass()
+
+    def ended_alike(self) -> None:
+        """Write the cost of a pass that looks as the last one did."""
+        try:
+            if not self.alike.ended():
+                self.pace.unseen += 1
+            else:
+                self.pace.enter()
+                self.pace.ended(self._kind)
+                self._recorder.pause(self._recorder.number)
+                self._end_pass()
+        except Exception as error:
+            self._recorder.failed(error)
+
+    def _end_pass(self) -> None:
+        recorder, pace, due = self._recorder, self.pace, self._tape.due
+        pace.asked = due
+        every = recorder.every
+        pace.whole = due or bool((pace.whole or every) and self._tape.fits)
+        self.alike.end_pass()
+        if not pace.whole:
+            if every:
+                rest: float = every - 1 - recorder.number % every
+            else:
+                # If time is left, the limit on bytes is reached.
+                rest = pace.rest(self._kind) + 1 if pace.in_debt else PAUSE
+            self.alike.allow(rest)
+        pace.start()
 
     def show(self, tensor: Any, name: str) -> None:
         """Write what a tensor was computed from, as the pass whose backward may follow."""
@@ -100,35 +152,6 @@ class Gradients:
             return None
         last = next(reversed(watched.backward.order), cost)
         return Fault("b", last, type(error).__name__, self._recorder.message(error))
-
-
-def _walk(roots: Sequence[Any]) -> tuple[list[tuple[Any, Any]], Hashable]:
-    """Return all nodes of the engine that some depend on, with their edges, and their kind.
-
-    Passes of the same kind have the same graph over the same parameters.
-    """
-    queue = [root for root in roots if root is not None]
-    numbers = {engine_node: i for i, engine_node in enumerate(queue)}
-    found: list[tuple[Any, Any]] = []
-    form: list[Hashable] = []
-    for engine_node in queue:
-        edges = engine_node.next_functions
-        found.append((engine_node, edges))
-        name = engine_node.name()
-        if name == ACCUMULATE:
-            form.append(id(engine_node.variable))
-            continue
-        form.append(name)
-        for below, output in edges:
-            number = -1
-            if below is not None:
-                known = numbers.get(below)
-                if known is None:
-                    known = numbers[below] = len(queue)
-                    queue.append(below)
-                number = known
-            form.append((number, output))
-    return found, tuple(form)
 
 
 class Watched:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..open_pass import Encoded
+    from ..pace import Pace
     from ..pass_nodes import Held, Node
     from ..recorder import Recorder
     from ..tape import Tape
@@ -98,11 +99,14 @@ class Step:
 class Optimizers:
     """Notes the steps of the program's optimizers while its passes are written whole."""
 
-    def __init__(self, torch: Any, recorder: Recorder, tape: Tape, tensors: Tensors) -> None:
+    def __init__(
+        self, torch: Any, recorder: Recorder, tape: Tape, tensors: Tensors, pace: Pace
+    ) -> None:
         self._torch = torch
         self._recorder = recorder
         self._tape = tape
         self._tensors = tensors
+        self._pace = pace
         self._last: dict[int, Passed] = {}
         self._steps: list[Step] = []
         self._handles: list[Any] = []
@@ -143,11 +147,14 @@ class Optimizers:
     def _guarded(self, note: Callable[[Any], None], optimizer: Any) -> None:
         if self._recorder.off:
             return
+        self._pace.enter()
         try:
             with self._torch._C.DisableTorchFunction():
                 note(optimizer)
         except Exception as error:
             self._recorder.failed(error)
+        finally:
+            self._pace.leave()
 
     # Passes ------------------------------------------------------------------------------------
 

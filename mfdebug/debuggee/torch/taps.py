@@ -92,10 +92,10 @@ class Taps:
         self._tape = Tape(recorder, "torch", ByParameters(recorder, tensors.encoded), sites.span)
         self._sites = sites
         self._forward = Forward(torch, self._tape, tensors, sites)
-        self._gradients = Gradients(recorder, self._tape, self._forward, tensors)
+        self._gradients = Gradients(torch, recorder, self._tape, self._forward, tensors)
         self._faults = Faults(recorder, self._tape, self._forward)
         self._callers = Callers(torch.overrides.handle_torch_function.__code__)
-        self._optimizers = Optimizers(torch, recorder, self._tape, tensors)
+        self._optimizers = Optimizers(torch, recorder, self._tape, tensors, self._gradients.pace)
         tensor = torch.Tensor
         self._getters = {getattr(tensor, name).__get__ for name in _PROPERTIES}
         self._data = tensor.data.__get__, tensor.data.__set__
@@ -109,6 +109,11 @@ class Taps:
         self._mode = new_mode(torch, self._call)
         # What was replaced in torch: where, the original, and what is there instead.
         self._replaced: list[tuple[Any, str, Any, Any]] = []
+        # Whether functions are noted, or the mode has yet to be left.
+        self._active = True
+        self._modes = torch._C._len_torch_dispatch_stack
+        self._traces = torch._C._get_tracing_state
+        self._transforms = torch._C._functorch.peek_interpreter_stack
 
     # The function mode -------------------------------------------------------------------------
 
@@ -175,13 +180,12 @@ class Taps:
     @property
     def _off(self) -> bool:
         """Whether nothing is noted now; nor is it while torch traces or transforms functions."""
-        c = self._torch._C
         return (
             self._recorder.off
             or self._running > 0
-            or c._get_tracing_state() is not None
-            or c._functorch.peek_interpreter_stack() is not None
-            or c._len_torch_dispatch_stack() > 0
+            or self._modes() > 0
+            or self._traces() is not None
+            or self._transforms() is not None
         )
 
     @property
@@ -253,6 +257,8 @@ class Taps:
 
     def _switching(self, method: Any) -> Any:
         def switched(*args: Any, **kwargs: Any) -> Any:
+            if not self._active:
+                return method(*args, **kwargs)
             before = self._torch.is_grad_enabled()
             out = method(*args, **kwargs)
             # In the forward of a function with a backward of its own, gradients are off without
@@ -305,6 +311,7 @@ class Taps:
             c._push_on_torch_function_stack(self._mode)
         elif on_top and not wanted:
             c._pop_torch_function_stack()
+        self._active = self._watches or self._is_on()
 
     def _enter(self) -> None:
         """Enter the mode, if it is wanted, below those of the program, which leaves its own.
@@ -365,8 +372,14 @@ class Taps:
         self._gradients.pace.start()
         self._enter()
 
+    def _is_plain(self, roots: Any) -> bool:
+        """Whether no code of the program is called for what is asked of tensors."""
+        stack = self._torch._C._len_torch_function_stack()
+        return not stack and len(roots) == 1 and type(roots[0]) is self._torch.Tensor
+
     def _engine(self, engine: Any) -> Any:
         """Return the function that runs the engine, noting what it sends."""
+        begins, ended = self._gradients.alike.begins, self._gradients.ended_alike
 
         @hidden
         def run(roots: Any, *args: Any, **kwargs: Any) -> Any:
@@ -377,10 +390,19 @@ class Taps:
                     if self._recorder.suspended and not (self._running or self._inside):
                         self._poll()
             self._running += 1
+            if not self._active and begins(roots):
+                try:
+                    return engine(roots, *args, **kwargs)
+                finally:
+                    self._running -= 1
+                    ended()
+                    if self._watches:
+                        self._sync()
             # Torch passes them by position: seeds, two truths, inputs.
             inputs = args[3] if len(args) > 3 and not kwargs.get("accumulate_grad") else ()
-            self._noted(True, self._faults.settle, roots)
-            pass_ = self._noted(True, self._gradients.before, roots, inputs)
+            others = self._active or not self._is_plain(roots)
+            self._noted(others, self._faults.settle, roots)
+            pass_ = self._noted(others, self._gradients.before, roots, inputs)
             out = error = None
             try:
                 out = engine(roots, *args, **kwargs)
@@ -391,7 +413,8 @@ class Taps:
             finally:
                 self._running -= 1
                 if pass_ is not None:
-                    self._noted(True, self._gradients.after, pass_, out, error)
-                self._sync()
+                    self._noted(others, self._gradients.after, pass_, out, error)
+                if self._active or self._watches:
+                    self._sync()
 
         return run

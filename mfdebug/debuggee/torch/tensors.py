@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+from _struct import Struct
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,6 +27,9 @@ _DTYPES = {
 }
 
 
+_FLOAT = Struct("<f")
+
+
 class Tensors:
     """Reads tensors of `torch`."""
 
@@ -34,6 +38,7 @@ class Tensors:
         self._dtypes = {getattr(torch, name): dtype for name, dtype in _DTYPES.items()}
         self._half = {getattr(torch, name) for name in _HALF}
         self.type = torch.Tensor
+        self._float = torch.float32
         self._plain: dict[Any, bool] = {}
 
     def encoded(self, tensor: Any) -> Encoded:
@@ -52,6 +57,9 @@ class Tensors:
     def _numbers(self, tensor: Any) -> Encoded | None:
         torch = self._torch
         try:
+            if tensor.dtype is self._float and not tensor.dim():
+                # As a cost mostly is.
+                return "<f4", (), _FLOAT.pack(tensor.item())
             plain = tensor.detach()
             if plain.layout is not torch.strided:
                 plain = plain.to_dense()
