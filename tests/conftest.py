@@ -10,10 +10,12 @@ import pytest
 from hypothesis import settings
 
 from tests.support import sizes
+from tests.support.cpu_time import CpuTime
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="try everything, not a sample of it")
+    parser.addoption("--cpu", action="store_true", help="print the CPU seconds of files and folders")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -21,6 +23,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # The examples are the same at each check, which fails by no chance; with `--long` they are new.
     settings.register_profile("size", max_examples=sizes.examples(100), derandomize=not sizes.long)
     settings.load_profile("size")
+    if config.getoption("cpu"):
+        config.pluginmanager.register(CpuTime())
     # Otherwise every program that a test starts in a fresh checkout compiles all of mfdebug anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # Nor is it theirs how the output of whoever runs the tests is buffered.

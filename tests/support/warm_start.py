@@ -63,6 +63,11 @@ _servers: dict[Key, _Server] = {}
 _started: Counter[Key] = Counter()
 
 
+def servers() -> list[int]:
+    """Return the process ids of the servers, whose processes are their children."""
+    return [server.process.pid for server in _servers.values()]
+
+
 @atexit.register
 def _close_servers() -> None:
     for server in _servers.values():
