@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 from pathlib import Path
 
@@ -46,12 +47,17 @@ def pytest_sessionfinish() -> None:
     gc.freeze()
 
 
+_numbers = itertools.count()
+
+
 @pytest.fixture(autouse=True)
 def _sessions_of_its_own(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """Let no test find the session that another one, or a person, has left, nor settings."""
-    folder = tmp_path_factory.mktemp("state")
+    # Not `mktemp`, which looks through all the folders there are for the next number.
+    folder = tmp_path_factory.getbasetemp() / "states" / str(next(_numbers))
+    folder.mkdir(parents=True)
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
     # Not an empty name, which would mean no file: a test may look for the usual one.
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))
