@@ -16,7 +16,9 @@ from tests.support.cpu_time import CpuTime
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="try everything, not a sample of it")
-    parser.addoption("--cpu", action="store_true", help="print the CPU seconds of files and folders")
+    parser.addoption(
+        "--cpu", action="store_true", help="print the CPU seconds of files and folders"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:

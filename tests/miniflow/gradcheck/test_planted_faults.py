@@ -19,7 +19,7 @@ from miniflow.ops import OPS, Mul, Op, Sum
 from miniflow.ops.base import Array, Calls
 from miniflow.plans.integers import class_numbers
 from tests.support.op_cases import COVERED, Case, cases
-from tests.support.sizes import pick
+from tests.support.sizes import examples, pick
 
 # A fault makes of what is right to send something else, or None where it makes no sense.
 Fault = Callable[[Array, Array], Array | None]
@@ -161,7 +161,7 @@ SCALES = [1e-100, 1e-12, 1.0, 1e12]
 
 @pytest.mark.parametrize("values", [HARD, HARDEST], ids=["hard", "hardest"])
 @pytest.mark.parametrize("name", NAMES)
-@settings(max_examples=pick(6, 1), deadline=None, derandomize=True)
+@settings(max_examples=examples(6), deadline=None, derandomize=True)
 @given(data=st.data())
 def test_no_right_rule_is_accused_wherever_it_stands(
     name: str, values: list[float], data: st.DataObject
