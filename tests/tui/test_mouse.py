@@ -18,7 +18,7 @@ from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.status_line import StatusLine
 from mfdebug.tui.widgets.why_lines import TermList
 from tests.support.app_driver import Driver, ask, opened
-from tests.support.sizes import pick
+from tests.support.sizes import pick, some
 
 
 async def press_hint(driver: Driver, words: str) -> None:
@@ -104,7 +104,7 @@ async def test_enter_asks_why_of_the_entry_and_a_click_on_words_chooses_nothing(
         assert "why ∂cost/∂l2[1,0]" in driver.text
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+@pytest.mark.parametrize("size", some([(80, 24), (120, 40), (200, 50)], 2))
 async def test_every_number_of_a_window_is_chosen_where_it_is_seen(size: tuple[int, int]) -> None:
     async with opened("digits", size=size) as driver:
         await driver.press("n", "n")

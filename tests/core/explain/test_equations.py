@@ -91,7 +91,7 @@ def test_of_every_op(name: str, data: st.DataObject) -> None:
     judgement = judgement_of(debugger)
     while not debugger.cursor.at_end:
         debugger.cursor.step()
-        judge_all(judgement, debugger, pick(3, 2))
+        judge_all(judgement, debugger, pick(3, 1))
     assert judgement.false == []
     assert judgement.read > 20
 
@@ -128,7 +128,7 @@ def test_of_every_op_among_nodes_called_like_the_letters(name: str, data: st.Dat
     judgement = judgement_of(debugger)
     while not debugger.cursor.at_end:
         debugger.cursor.step()
-        judge_all(judgement, debugger, pick(3, 2))
+        judge_all(judgement, debugger, pick(3, 1))
     assert judgement.false == []
     assert judgement.read > 10
 
