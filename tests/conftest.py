@@ -38,10 +38,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
+    # Here, as numpy reads what is set above when it is imported.
+    from miniflow.garbage import FEW
+
     # What is loaded by now stays: to look for garbage in it was a fifth of the time in the app's.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 10, 10)
+    # With more, each second graph that is compiled would count the frozen objects: 10 ms each time.
+    gc.set_threshold(FEW, 10, 10)
 
 
 def pytest_sessionfinish() -> None:
