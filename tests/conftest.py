@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import itertools
 import os
 from pathlib import Path
 
@@ -10,10 +11,14 @@ import pytest
 from hypothesis import settings
 
 from tests.support import sizes
+from tests.support.cpu_time import CpuTime
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="try everything, not a sample of it")
+    parser.addoption(
+        "--cpu", action="store_true", help="print the CPU seconds of files and folders"
+    )
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -21,6 +26,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # The examples are the same at each check, which fails by no chance; with `--long` they are new.
     settings.register_profile("size", max_examples=sizes.examples(100), derandomize=not sizes.long)
     settings.load_profile("size")
+    if config.getoption("cpu"):
+        config.pluginmanager.register(CpuTime())
     # Otherwise every program that a test starts in a fresh checkout compiles all of mfdebug anew.
     os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     # Nor is it theirs how the output of whoever runs the tests is buffered.
@@ -31,10 +38,14 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_finish() -> None:
+    # Here, as numpy reads what is set above when it is imported.
+    from miniflow.garbage import FEW
+
     # What is loaded by now stays: to look for garbage in it was a fifth of the time in the app's.
     gc.collect()
     gc.freeze()
-    gc.set_threshold(20_000, 10, 10)
+    # With more, each second graph that is compiled would count the frozen objects: 10 ms each time.
+    gc.set_threshold(FEW, 10, 10)
 
 
 def pytest_sessionfinish() -> None:
@@ -42,12 +53,17 @@ def pytest_sessionfinish() -> None:
     gc.freeze()
 
 
+_numbers = itertools.count()
+
+
 @pytest.fixture(autouse=True)
 def _sessions_of_its_own(
     tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
 ) -> Path:
     """Let no test find the session that another one, or a person, has left, nor settings."""
-    folder = tmp_path_factory.mktemp("state")
+    # Not `mktemp`, which looks through all the folders there are for the next number.
+    folder = tmp_path_factory.getbasetemp() / "states" / str(next(_numbers))
+    folder.mkdir(parents=True)
     monkeypatch.setenv("XDG_STATE_HOME", str(folder))
     # Not an empty name, which would mean no file: a test may look for the usual one.
     monkeypatch.setenv("XDG_CONFIG_HOME", str(folder / "config"))

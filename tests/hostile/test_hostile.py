@@ -14,7 +14,7 @@ from tests.hostile.sources import drawn
 from tests.support.paths import ROOT
 from tests.support.sizes import pick
 
-INPUTS = pick(3000, 1000)
+INPUTS = pick(3000, 600)
 
 
 def test_none_does_harm() -> None:

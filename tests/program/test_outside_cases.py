@@ -27,6 +27,7 @@ from tests.program.running import (
 )
 from tests.support.pty_app import PtyApp
 from tests.support.sizes import pick
+from tests.support.warm_start import default_signals
 
 Answer = dict[str, Any]
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -512,6 +513,7 @@ def test_one_that_stays_is_gone_after_a_signal(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         stdin=subprocess.DEVNULL,
+        preexec_fn=default_signals,
     ) as process:
         assert process.stdout is not None
         shown = [process.stdout.readline() for _ in range(3)]

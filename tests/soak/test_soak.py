@@ -10,7 +10,7 @@ from tests.support.sizes import pick
 
 
 def test_random_commands_over_all_graphs() -> None:
-    told = soak_of_commands(pick(2_500, 1_200), stretch=pick(200, 40))
+    told = soak_of_commands(pick(2_500, 600), stretch=pick(200, 40))
     assert "commands over" in told[0]
 
 
@@ -19,7 +19,7 @@ def test_random_keys_and_sizes() -> None:
 
 
 def test_random_bytes_and_changed_sequences() -> None:
-    assert "bytes in" in soak_of_bytes(pick(2_000, 1_000))[0]
+    assert "bytes in" in soak_of_bytes(pick(2_000, 600))[0]
 
 
 def test_random_programs() -> None:

@@ -28,8 +28,7 @@ class Driver:
         self.pilot = pilot
 
     async def press(self, *keys: str) -> None:
-        for key in keys:
-            await self.pilot.press(key)
+        await self.pilot.press(*keys)
         await self.pilot.pause()
 
     async def type(self, text: str) -> None:

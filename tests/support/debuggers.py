@@ -15,6 +15,7 @@ from miniflow.node import Input
 from miniflow.ops import MSE, Dropout, Linear, Mul, Sigmoid, Sum
 from miniflow.training.data import Data
 from miniflow.training.optimizers import Optimizer
+from tests.support import sizes
 from tests.support.op_cases import Case
 
 
@@ -72,6 +73,19 @@ def debugger_of(
     weights = np.random.default_rng(1).uniform(0.5, 1.5, shape)
     cost = Sum(Mul(op, Input(weights_name, value=weights)), name=cost_name)
     return ComputedDebugger(Graph.of(cost))
+
+
+def nodes_asked(debugger: Debugger) -> list[int]:
+    """The nodes to ask about at this moment: what it has changed, and all where a pass ends.
+
+    That is its node and the nodes joined to that; with `--long` all, at every moment.
+    """
+    graph, node = debugger.graph, debugger.where.node
+    every = range(len(graph))
+    if sizes.long or node is None or debugger.moment % debugger.timeline.length == 0:
+        return [*every]
+    joined = {node, *graph.inbound[node]}
+    return [other for other in every if other in joined or node in graph.inbound[other]]
 
 
 def make_again(debugger: Debugger, edit: Edit) -> None:

@@ -50,7 +50,7 @@ class _Server:
             pass_fds=[theirs.fileno()],
             stdin=subprocess.DEVNULL,
             env={**environment, "PYTHONPATH": str(ROOT)},
-            preexec_fn=_default_signals,
+            preexec_fn=default_signals,
         )
         theirs.close()
 
@@ -63,20 +63,25 @@ _servers: dict[Key, _Server] = {}
 _started: Counter[Key] = Counter()
 
 
+def servers() -> list[int]:
+    """Return the process ids of the servers, whose processes are their children."""
+    return [server.process.pid for server in _servers.values()]
+
+
 @atexit.register
 def _close_servers() -> None:
     for server in _servers.values():
         server.close()
 
 
-def _default_signals() -> None:
+def default_signals() -> None:
     """Forget that whoever runs the tests in the background, or under nohup, ignores signals."""
     for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
         signal.signal(ignored, signal.SIG_DFL)
 
 
 def _take_terminal() -> None:
-    _default_signals()
+    default_signals()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
 

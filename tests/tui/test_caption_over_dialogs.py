@@ -10,6 +10,7 @@ from textual.app import App
 
 from mfdebug.tui.screens.dialog import Dialog
 from mfdebug.tui.widgets.caption import Caption
+from tests.support.sizes import pick
 from tests.tui.test_demo import Show, played
 
 DEMO = """# mfdebug demo 1
@@ -46,8 +47,20 @@ async def shown_at(show: Show, line: str, tmp_path: Path) -> None:
     assert over == caption_cells(show.app, caption)
 
 
-@pytest.mark.parametrize("theme", ["mfdebug-dark", "ansi-light"])
-@pytest.mark.parametrize("line", ["why l1[0,0]", "help", "help legend", "check", "explain"])
+THEMES = ["mfdebug-dark", "ansi-light"]
+LINES = ["why l1[0,0]", "help", "help legend", "check", "explain"]
+
+
+@pytest.mark.parametrize(
+    ("line", "theme"),
+    # Each dialog in one theme, the next in the other; with `--long` in both.
+    [
+        (line, theme)
+        for i, line in enumerate(LINES)
+        for k, theme in enumerate(THEMES)
+        if pick(True, i % 2 == k)
+    ],
+)
 async def test_no_dialog_dims_or_covers_the_caption(line: str, theme: str, tmp_path: Path) -> None:
     path = tmp_path / "dialogs.demo"
     path.write_text(DEMO.replace("2 steps", "step\nstep").replace("LINE", line), "utf-8")

@@ -413,13 +413,13 @@ async def test_i_gives_the_node_the_whole_screen_and_tab_the_next_panel() -> Non
         assert "│━ node ━" in driver.text
 
 
-@pytest.mark.parametrize("keys", ["i tab tab i", "i i", "i tab escape", "tab i tab tab i", "i"])
-async def test_a_narrow_screen_is_never_empty(keys: str) -> None:
+async def test_a_narrow_screen_is_never_empty() -> None:
     async with opened(size=(60, 20), commands=["sgd 2"]) as driver:
-        for key in keys.split():
-            await driver.press(key)
-            body = driver.text.split("\n")[1:-2]
-            assert sum(bool(line.strip()) for line in body) > 4, key
+        for keys in ("i tab tab i", "i i", "i tab escape", "tab i tab tab i", "i escape"):
+            for key in keys.split():
+                await driver.press(key)
+                body = driver.text.split("\n")[1:-2]
+                assert sum(bool(line.strip()) for line in body) > 4, (keys, key)
 
 
 async def test_every_line_of_the_node_is_reached_by_keys_at_80x24() -> None:

@@ -18,6 +18,7 @@ from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.status_line import StatusLine
 from mfdebug.tui.widgets.why_lines import TermList
 from tests.support.app_driver import Driver, ask, opened
+from tests.support.sizes import pick, some
 
 
 async def press_hint(driver: Driver, words: str) -> None:
@@ -103,7 +104,7 @@ async def test_enter_asks_why_of_the_entry_and_a_click_on_words_chooses_nothing(
         assert "why ∂cost/∂l2[1,0]" in driver.text
 
 
-@pytest.mark.parametrize("size", [(80, 24), (120, 40), (200, 50)])
+@pytest.mark.parametrize("size", some([(80, 24), (120, 40), (200, 50)], 2))
 async def test_every_number_of_a_window_is_chosen_where_it_is_seen(size: tuple[int, int]) -> None:
     async with opened("digits", size=size) as driver:
         await driver.press("n", "n")
@@ -256,8 +257,19 @@ SCREENS = {
 }
 
 
-@pytest.mark.parametrize("keys", SCREENS.values(), ids=SCREENS)
-@pytest.mark.parametrize("size", [(80, 24), (120, 40)])
+SIZES = [(80, 24), (120, 40)]
+
+
+@pytest.mark.parametrize(
+    ("keys", "size"),
+    # Each screen in one size, the next in the other; with `--long` in both.
+    [
+        pytest.param(keys, size, id=f"{name}-{size[0]}")
+        for i, (name, keys) in enumerate(SCREENS.items())
+        for k, size in enumerate(SIZES)
+        if pick(True, i % 2 == k)
+    ],
+)
 async def test_after_a_click_anywhere_the_keys_still_work(
     keys: tuple[str, ...], size: tuple[int, int]
 ) -> None:

@@ -71,7 +71,7 @@ def test_nothing_is_cut_without_an_ellipsis(name: str) -> None:
     debugger = ComputedDebugger(load_graph(name))
     length = debugger.timeline.length
     last = debugger.timeline.clamp(2 * length)
-    for moment in some(range(2, last + 1), 5):
+    for moment in some(range(2, last + 1), 3):
         debugger.move(moment)
         node = debugger.where.node
         if node is None:

@@ -51,7 +51,7 @@ def long() -> Graph:
 SIZES = [(80, 24), (76, 20), (60, 20), (100, 24), (130, 22), (170, 20)]
 
 
-@pytest.mark.parametrize(("graph", "size"), some(product(["xor", "digits", "long"], SIZES), 5))
+@pytest.mark.parametrize(("graph", "size"), some(product(["xor", "digits", "long"], SIZES), 3))
 async def test_no_text_touches_a_scrollbar(graph: str, size: tuple[int, int]) -> None:
     bars = 0
     # Longer at the right than any row has room for.

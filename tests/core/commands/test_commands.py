@@ -285,10 +285,11 @@ def test_where_the_line_ends_it_is_said() -> None:
 
 
 def test_help_lists_every_command_and_tells_each() -> None:
-    text = said("wx", "help")
+    run = session("wx").run
+    text = run("help").text
     for command in COMMANDS.values():
         assert command.usage in text
-        assert command.summary in said("wx", f"help {command.name}")
+        assert command.summary in run(f"help {command.name}").text
 
 
 def test_commands_can_be_shortened_when_only_one_begins_so() -> None:

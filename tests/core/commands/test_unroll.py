@@ -18,7 +18,7 @@ from mfdebug.core.timeline.debugger import DebuggerError, Freshness
 from miniflow.errors import MiniflowError
 from tests.miniflow.test_unroll import sequences
 from tests.support.debuggers import state
-from tests.support.sizes import examples
+from tests.support.sizes import examples, some
 
 
 def opened(kind: str = "LSTM", steps: int = 3) -> Session:
@@ -52,7 +52,7 @@ def test_every_moment_of_a_layer_has_the_same_numbers_as_its_nodes(kind: str) ->
     session = opened(kind)
     names = session.debugger.graph.names()
     length = session.debugger.timeline.length
-    for moment in [*range(length + 2), 5 * length + 3, 41 * length]:
+    for moment in [*some(range(length + 2), 8), 5 * length + 3, 41 * length]:
         run(session, f"goto {moment}")
         seen = shared(session, names)
         run(session, "unroll layer on")

@@ -15,7 +15,7 @@ from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.report import report
 from mfdebug.core.timeline.debugger import Freshness
 from miniflow.ops import OPS, Op
-from tests.support.debuggers import debugger_of
+from tests.support.debuggers import debugger_of, nodes_asked
 from tests.support.op_cases import cases
 from tests.support.sizes import examples
 
@@ -28,7 +28,7 @@ def test_every_moment_can_be_told_and_terms_add_up(name: str, data: st.DataObjec
     while not debugger.cursor.at_end:
         debugger.cursor.step()
         assert explain(debugger)
-        for node in range(len(debugger.graph.nodes)):
+        for node in nodes_asked(debugger):
             report(debugger, node)
     place = debugger.graph.index_of("op")
     op: Any = debugger.graph.nodes[place]

@@ -55,6 +55,7 @@ from miniflow.training.optimizers import SGD, Adam, Momentum
 from tests.support.counting import lines_run
 from tests.support.debuggers import debugger_of, run_until
 from tests.support.op_cases import cases
+from tests.support.sizes import pick
 
 PATHS = {graph.path.stem: graph.path for graph in shipped()}
 
@@ -320,7 +321,7 @@ OF_ALL = re.compile(r"\b(?:every|each) (?:input|factor|entry)\b|\bthe second inp
 
 @pytest.mark.parametrize("name", sorted(OPS))
 @given(data=st.data())
-@settings(deadline=None, max_examples=6)
+@settings(deadline=None, max_examples=pick(6, 3))
 def test_the_sentence_of_an_op_says_what_every_input_gets(name: str, data: st.DataObject) -> None:
     debugger = debugger_of(data.draw(cases(name)))
     view = NodeView(debugger, debugger.graph.index_of("op"))
