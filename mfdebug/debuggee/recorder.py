@@ -34,6 +34,7 @@ from .ring import (
     PROBLEM,
     STOP_AT,
     STRUCTURE,
+    SUSPENDED,
     WHOLE,
     Record,
     Ring,
@@ -258,6 +259,7 @@ class Recorder:
     def suspend(self) -> None:
         """Stop watching for now."""
         self.off = self.suspended = True
+        self.ring.set_word(SUSPENDED, 1)
         self.open = self.script = None
         for act in self.suspending:
             act()
@@ -267,6 +269,7 @@ class Recorder:
         if not self.suspended or self.ring.word(DETACHED):
             return
         self.off = self.suspended = False
+        self.ring.set_word(SUSPENDED, 0)
         self._after_gap, self._aligning = self.number + 1, True
         for act in self.resuming:
             act()

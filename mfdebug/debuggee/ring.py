@@ -23,10 +23,9 @@ if TYPE_CHECKING:
 # how often it was resumed; where it waits now (the pass + 1, or 0), and where it does so because it
 # has called `set_trace`; how many questions it was asked, and has answered; how many passes apart
 # those are that are written whole while nobody waits for one (0: as many as there is time for);
-# whether the debugger wants nothing to be watched for now.
-WRITTEN, TAKEN, STOP_AT, RESUMED, WAITS_AT, TRACED_AT, ASKED, ANSWERED, EVERY, DETACHED = range(
-    0, 80, 8
-)
+# whether the debugger wants nothing to be watched for now, and whether nothing is.
+WRITTEN, TAKEN, STOP_AT, RESUMED, WAITS_AT, TRACED_AT, ASKED, ANSWERED = range(0, 64, 8)
+EVERY, DETACHED, SUSPENDED = range(64, 88, 8)
 DATA = 128
 # A pass that no program reaches.
 NEVER = 2**64 - 1

@@ -108,6 +108,13 @@ class Debuggee:
         self.ring.set_word(words.DETACHED, 1)
         self.ring.set_word(words.STOP_AT, words.NEVER)
         self.ring.set_word(words.RESUMED, self.ring.word(words.RESUMED) + 1)
+        deadline = time.monotonic() + REST_SECONDS
+        while not (self.ring.word(words.SUSPENDED) or self.ended):
+            self.poll()
+            time.sleep(POLL_INTERVAL)
+            if time.monotonic() > deadline:
+                # It has not come to the end of a pass yet.
+                break
 
     def attach(self) -> None:
         """Watch the program again from its next pass on, at whose end it waits."""

@@ -37,7 +37,8 @@ def _attach(session: Session, _text: str) -> Reply:
         words = "it has run no further pass"
         return Reply(f"attached: {program.ending or words}", {"detached": False})
     session.use(debugger)
-    words = "attached: the passes in between were not kept"
+    gap = "the passes in between were not kept"
+    words = f"attached: {gap if debugger.remark else 'no pass has gone by in between'}"
     return Reply(f"{words}\n{status(debugger)}", {"detached": False}, stopped=words)
 
 
