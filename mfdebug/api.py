@@ -81,7 +81,7 @@ def run_as_html(path: Path | None) -> str:
 
     from mfdebug.core.circuit.circuit import Circuit
     from mfdebug.core.circuit.svg import svg
-    from mfdebug.opening.programs import open_run
+    from mfdebug.opening.runs import open_run
 
     if path is None or not path.exists():
         return "<p>nothing is recorded yet</p>"

@@ -35,7 +35,7 @@ mfdebug needs a terminal, and a notebook has none. Record the passes instead:
 `run` at the end of a cell then draws the graph. Step through it in a terminal:  mfdebug run.mfrun
 or here, one command at a time:
 
-    from mfdebug.opening.programs import open_run
+    from mfdebug.opening.runs import open_run
     session = open_run("run.mfrun")
     print(session.run("step").text)
 """
