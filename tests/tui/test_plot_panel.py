@@ -240,13 +240,12 @@ async def test_a_line_of_a_demo_shows_a_plot_and_going_back_hides_it(tmp_path: P
         assert not plot.display
 
 
-def test_the_plots_of_a_large_graph_are_prepared_while_keys_are_read() -> None:
+def test_a_large_graph_that_is_compiled_in_a_thread_has_the_same_landscape() -> None:
     x = Input("x", value=2.0, trainable=True)
     chain: Node = x
     for _ in range(FEW_NODES):
         chain = Add(chain, x)
     debugger = ComputedDebugger(Graph.of(chain))
-    *slices, last = Surveyor(debugger).survey(view_named(debugger, ""))
+    *_, last = Surveyor(debugger).survey(view_named(debugger, ""))
     assert isinstance(last, Landscape)
     assert last.slope == FEW_NODES + 1
-    assert "the engine" in slices or "the path" in slices

@@ -104,6 +104,8 @@ class PlotPanel(LinesView, can_focus=True):
         self._drawn: object = None
         self._drawing = Drawing([])
         self._focused = False
+        # Before the first layout, which would make room for it.
+        self.display = False
 
     @property
     def wanted(self) -> bool:
