@@ -297,6 +297,7 @@ class Tape:
         parts.append(cost[2])
         graph, sharing = self._graphs.of(outline.structure, None, outline.trained)
         self.put(outline.structure, graph, tuple(entries), parts, whole=False, sharing=sharing)
+        self._prepare(outline, *cost[:2])
 
     def write_cost(self, outline: Outline, cost: Encoded) -> None:
         """Write a pass with its cost only, as shortly as possible."""
@@ -304,17 +305,26 @@ class Tape:
         dtype, shape, data = cost
         if self._last is not outline or outline.written_as != (dtype, shape):
             self.on_part()
-            graph, sharing = self._graphs.of(outline.structure, None, outline.trained)
-            layout = recorder.layouts.number_of((("v", outline.cost, -1, dtype, shape),))
-            record.graph, record.structure, record.sharing = graph, outline.structure, sharing
-            record.layout, record.flags = layout, COMPLETE
-            outline.written_as, self._last = (dtype, shape), outline
+            self._prepare(outline, dtype, shape)
         recorder.close()
         record.number = recorder.number = recorder.number + 1
         record.data = data
         recorder.ring.put(record)
         self.on_written()
         recorder.pause(recorder.number)
+
+    def _prepare(self, outline: Outline, dtype: str, shape: tuple[int, ...]) -> None:
+        """Make the record of passes with their cost only."""
+        record = outline.record
+        layout = self._recorder.layouts.number_of((("v", outline.cost, -1, dtype, shape),))
+        graph, sharing = self._graphs.of(outline.structure, None, outline.trained)
+        record.graph, record.structure, record.sharing = graph, outline.structure, sharing
+        record.layout, record.flags = layout, COMPLETE
+        outline.written_as, self._last = (dtype, shape), outline
+
+    def is_prepared(self, outline: Outline) -> bool:
+        """Whether the last pass was of this outline, and its cost a float32."""
+        return self._last is outline and outline.written_as == ("<f4", ())
 
     def write_step(self, number: int, form: str, settings: str, parts: list[bytes]) -> None:
         """Write what a step of an optimizer did after a pass; `form` describes `parts`."""

@@ -49,7 +49,7 @@ class Gradients:
         self._tensors = tensors
         self._unseen = Unseen(tape, forward)
         self._kinds = PassKinds()
-        self.alike = Alike(torch, recorder)
+        self.alike = Alike(torch, recorder, tape)
         self.pace = Pace()
         self._kind = -1
         # Whether a pass that is not watched shows what all parameters of the one before became.
@@ -87,12 +87,12 @@ class Gradients:
         end = getattr(root, "grad_fn", None)
         if end is None:
             return None
-        look = self.alike.look(root)
-        self._kind = self._kinds.number_of(walk((end,))[1])
+        form = walk((end,))[1]
+        self._kind = self._kinds.number_of(form)
         outline = self._tape.outline(self._kind)
         if outline is None:
             return None
-        self.alike.seen(look, self._kind, outline)
+        self.alike.seen(form, outline)
         return outline, self._tensors.encoded(root)
 
     def after(self, begun: Begun, out: Any, error: BaseException | None) -> None:
@@ -110,7 +110,6 @@ class Gradients:
                 self._all_inputs = False
             else:
                 self._tape.write_cost(outline, value)
-            self.alike.looked(self.pace.spent, self.pace.own(self._kind))
         self._end_pass()
 
     def ended_alike(self) -> None:
@@ -131,7 +130,6 @@ class Gradients:
         pace.asked = due
         every = recorder.every
         pace.whole = due or bool((pace.whole or every) and self._tape.fits)
-        self.alike.end_pass()
         if not pace.whole:
             if every:
                 rest: float = every - 1 - recorder.number % every
