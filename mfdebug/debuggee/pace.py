@@ -10,9 +10,8 @@ from time import perf_counter
 
 # Seconds that watching may take at first, so that short programs are kept whole.
 BURST = 1.0
-# Seconds that it may take for each second of the program's own, with passes of up to `LONG` seconds
-# and with longer ones.
-SHARE, SHARE_OF_LONG, LONG = 0.2, 0.08, 0.02
+# Seconds that it may take for each second of the program's own.
+SHARE = 0.1
 # Passes that are watched at most until the kind comes again with which watching began.
 MAX_CYCLE = 8
 # Kinds whose own time is remembered.
@@ -69,7 +68,7 @@ class Pace:
     def rest(self, kind: int) -> float:
         """Return how many passes of a kind will end before one is watched."""
         own = self.own(kind)
-        return 0.0 if own <= 0 else -self._credit / (_share(own) * own)
+        return 0.0 if own <= 0 else -self._credit / (SHARE * own)
 
     def ended(self, kind: int) -> None:
         """Note the end of a pass, before the program may have to wait."""
@@ -89,7 +88,7 @@ class Pace:
             self._own[kind] = elapsed
         else:
             self._own[kind] = own + (min(elapsed, 2 * own) - own) * _WEIGHT
-        earned = _share(own or elapsed) * elapsed * (1 + self.unseen)
+        earned = SHARE * elapsed * (1 + self.unseen)
         self._credit = min(BURST, self._credit + earned)
         self._after_whole = self.whole
         affordable = self._credit > 0
@@ -105,7 +104,3 @@ class Pace:
         self.spent = 0.0
         self.unseen = 0
         self._last = self._entered = perf_counter()
-
-
-def _share(own: float) -> float:
-    return SHARE if own <= LONG else SHARE_OF_LONG
