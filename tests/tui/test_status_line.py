@@ -68,3 +68,13 @@ async def test_words_are_shortened_before_the_name_is_cut(name: str) -> None:
     async with opened(name, (60, 20), commands=["step"]) as driver:
         # There is no room for both here.
         assert status(driver)[:4] == name[:4]
+
+
+@pytest.mark.parametrize("graph", ["wx", "xor", "linear-regression", "valley-momentum"])
+async def test_what_is_at_the_right_is_never_cut(graph: str) -> None:
+    async with opened(graph, (80, 24), commands=["sgd 1000"]) as driver:
+        rate = f"{driver.debugger.state.learning_rate:g}"
+        for width in range(70, 124):
+            await driver.pilot.resize_terminal(width, 24)
+            await driver.pilot.pause()
+            assert status(driver).endswith(f" lr {rate}"), width

@@ -49,7 +49,7 @@ class StatusLine(LinesView):
 
     def _segments(self) -> list[Segment]:
         name = self.debugger.graph.name
-        left, right = self._fitting(min(cell_len(name), LONGEST_NAME))
+        left, right = self._fitting(max(SHORTEST_NAME, min(cell_len(name), LONGEST_NAME)))
         used = _width(left + right)
         room = max(SHORTEST_NAME, min(cell_len(name), self.size.width - used - AROUND_NAME))
         named = [(f" {fit(name, room)}  ", self.get_component_rich_style("status--name"))]
