@@ -88,6 +88,9 @@ class Pace:
             self._own[kind] = elapsed
         else:
             self._own[kind] = own + (min(elapsed, 2 * own) - own) * _WEIGHT
+        if own is not None:
+            # A program that waits, as for a line to read, gets nothing for that.
+            elapsed = min(elapsed, 4 * own)
         earned = SHARE * elapsed * (1 + self.unseen)
         self._credit = min(BURST, self._credit + earned)
         self._after_whole = self.whole
