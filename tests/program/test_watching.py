@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from mfdebug.opening.programs import open_run
+from mfdebug.opening.runs import open_run
 from tests.program.programs import environment
 
 # What replaces parts of the interpreter while something is watched.

@@ -297,8 +297,10 @@ async def test_edges_between_the_same_two_nodes_are_told_apart_in_tree_panel_and
         came = [" ".join(line.split()) for line in panel if line.startswith("  from y")]
         assert came == ["from y (input 1) ∂y/∂y × x 3", "from y (input 2) ∂y/∂y × x 3"]
         await driver.press("enter")
-        edges = [line.split("to ")[1].strip() for line in left(driver) if "to y" in line]
-        assert edges == ["y (input 1) sends 3", "y (input 2) sends 3"]
+        edges = [
+            line.split("outbound ")[1].strip() for line in left(driver) if "outbound y" in line
+        ]
+        assert edges == ["y (input 1) sent 3", "y (input 2) sent 3"]
         await ask(driver, "why grad x")
         terms = [line for line in driver.text.split("\n") if "∂y/∂y·x = 1 × 3 " in line]
         assert ["input 1 of y" in terms[0], "input 2 of y" in terms[1]] == [True, True]

@@ -17,11 +17,11 @@ from mfdebug.core.expressions.parser import WORD_MEANINGS
 # The lesson's words, and where on the screen they are.
 LESSON_WORDS = {
     "neuron, layer, node": "a row of the list; the lesson's printings name its class so in turn",
-    "inbound nodes": "the inputs of a node: Enter on its row lists them, and the outbound ones",
+    "inbound nodes": "the inputs of a node, listed under its row when it is opened",
     "outbound nodes": "the nodes that take it as an input: its consumers",
     "value": "what forward computes; in the list under value",
     "gradients[self]": "what a node sends to an input: sends on … to x",
-    "n.gradients[self]": "what the consumer n sends back: came back … from n",
+    "n.gradients[self]": "what comes back from the consumer n: came back … from n",
     "t.gradients[t]": "the gradient of an input; in the list under grad",
     "trainables": "the nodes with * in the list, changed by the update",
     "topological_sort": "the order of the list; `order` shows how it is found",

@@ -125,7 +125,8 @@ class DebugScreen(QuizKeys):
         """Update every panel to the present moment, in one frame."""
         self.close_stale_question()
         show_all(self._shown)
-        self.show_keys()
+        if self.panels.is_mounted:
+            self.show_keys()
 
     def show_keys(self) -> None:
         """Show the key hints, after a sign that the screen plays by itself."""

@@ -6,6 +6,7 @@ costs, so that the node's panel has the space.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import ClassVar, NamedTuple
 
@@ -35,8 +36,8 @@ MIN_COSTS = 2
 ROOMY_HEIGHT = 30
 # Below this height the curve yields to what tensors send back, which needs the room.
 HEIGHT_FOR_BACKWARD = 30
-# The first nodes say whether a graph has tensors.
-LOOKED_AT = 100
+# The first nodes say whether a graph has tensors, and small ones, of so many entries at most.
+LOOKED_AT, SMALL = 100, 32
 # How the curve of another branch looks, for the title.
 DASHES = "⠒ ⠒"
 
@@ -268,15 +269,18 @@ class CostPlot(LinesView, can_focus=True):
 
     @property
     def _yields(self) -> bool:
-        """Whether the node's panel needs the room of the curve: in backward, if there are tensors.
+        """Whether the node's panel needs the room of the curve: in backward, for small tensors.
 
-        For the whole phase, so that the panels do not jump at each step.
+        For the whole phase, so that the panels do not jump at each step. Larger tensors would only
+        show more of their numbers there, at the cost of more bytes a step.
         """
         low = self.screen.size.height < HEIGHT_FOR_BACKWARD and not self.zoomed
         if not low or self._focused or self.debugger.where.phase != "backward":
             return False
-        shapes = self.debugger.plan.shapes
-        return any(shapes[node] for node in self.debugger.timeline.forward[:LOOKED_AT])
+        shapes = [
+            self.debugger.plan.shapes[node] for node in self.debugger.timeline.forward[:LOOKED_AT]
+        ]
+        return any(shapes) and all(math.prod(shape) <= SMALL for shape in shapes)
 
     def _words_of_one_line(self, costs: Floats) -> str:
         name = descended_name(self.debugger)

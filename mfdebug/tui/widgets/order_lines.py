@@ -227,9 +227,9 @@ class OrderLines:
                 if sent is None:
                     note += " ∙ nothing back yet"
                 elif sent.size == 1:
-                    note += f" sends {scalar(float(sent.reshape(())))}"
+                    note += f" sent {scalar(float(sent.reshape(())))}"
                 else:
-                    note += f" sends shape {shape_text(sent.shape)}"
+                    note += f" sent shape {shape_text(sent.shape)}"
         room = self._width - len(branch) - len(word) - 1 - cell_len(note)
         name = self._rows.names[other]
         name = name if cell_len(name) <= room else fit_end(name, max(room, 8))

@@ -113,7 +113,8 @@ class Panels(Horizontal):
 
     def show(self) -> None:
         """Update every panel to the present moment."""
-        self.show_plot_if_it_fits()
+        if self.cost.is_mounted:
+            self.show_plot_if_it_fits()
         show_all(self._panels)
         self.draw_titles()
 

@@ -80,7 +80,7 @@ def test_the_data_of_a_fold_names_its_nodes() -> None:
     run.run("until block7/out")
     data = run.run("draw").data
     (fold,) = (box for box in data["boxes"] if box["kind"] == "repeat")
-    assert fold["name"] == "block1…30 ×30"
+    assert fold["name"] == "block1…30/ ×30"
     assert len(fold["nodes"]) == 300
     assert fold["active"]
 

@@ -22,7 +22,7 @@ from mfdebug.core.commands.live_modules import LiveModules
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import load_graph
-from mfdebug.opening.programs import open_run
+from mfdebug.opening.runs import open_run
 from mfdebug.opening.shipped import find_run
 from miniflow.graph import Graph
 from miniflow.node import Input
