@@ -30,8 +30,19 @@ def test_none_does_harm() -> None:
     loaded = sum(count for told, count in counts.items() if "loaded" in told)
     # Not only the reader of JSON is tried.
     assert loaded > INPUTS / 10
-    for kind in ("graph", "tensors", "model", "session", "demo", "settings", "run", "onnx"):
+    for kind in (
+        "graph",
+        "tensors",
+        "model",
+        "session",
+        "demo",
+        "settings",
+        "run",
+        "onnx",
+        "example",
+    ):
         assert counts[f"{kind}: loaded"], kind
+    assert counts["example: loaded without"]
 
 
 @given(st.integers(), st.integers(0, 10**6))
