@@ -321,7 +321,8 @@ class _Loader:
         shape = None
         if not isinstance(form.shape, UnsetType):
             shape = tuple(form.shape)
-            if value is None:
+            # The numbers of a value are counted already.
+            if np.shape(value) != shape:
                 self.sources.take([size or 1 for size in shape], f"{where}.shape", counts=False)
         image = None
         if not isinstance(form.image, UnsetType):

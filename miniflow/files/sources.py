@@ -47,8 +47,8 @@ class Sources:
         self.seed = seed
         self.numbers = 0
         self.held_numbers = 0
-        self.bytes = 0
-        self.held_bytes = 0
+        # Of files that are plain, and of others.
+        self._bytes_left = {True: limits.BESIDE_BYTES, False: limits.TABLE_BYTES}
         self.digest = digest
         self._tensors: dict[str, Tensors] = {}
         self._taken: set[tuple[str, str]] = set()
@@ -127,15 +127,8 @@ class Sources:
 
     def _read(self, file: str, where: str, *, plain: bool = False) -> bytes:
         path = paths.beside(self.folder, file, f"{where}.file")
-        if plain:
-            most = limits.BESIDE_BYTES - self.held_bytes
-        else:
-            most = limits.TABLE_BYTES - self.bytes
-        content = paths.read_bytes(path, most, f"{where}: {file}")
-        if plain:
-            self.held_bytes += len(content)
-        else:
-            self.bytes += len(content)
+        content = paths.read_bytes(path, self._bytes_left[plain], f"{where}: {file}")
+        self._bytes_left[plain] -= len(content)
         self.digest.update(hashlib.sha256(content).digest())
         return content
 
