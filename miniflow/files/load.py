@@ -322,7 +322,7 @@ class _Loader:
         if not isinstance(form.shape, UnsetType):
             shape = tuple(form.shape)
             # The numbers of a value are counted already.
-            if np.shape(value) != shape:
+            if value is None or np.shape(value) != shape:
                 self.sources.take([size or 1 for size in shape], f"{where}.shape", counts=False)
         image = None
         if not isinstance(form.image, UnsetType):
