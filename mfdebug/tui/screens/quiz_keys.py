@@ -6,15 +6,19 @@ circuit, and the line that says what comes next says the score.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.widgets import Input as TextInput
 
 from mfdebug.core.commands.quiz import open_question
-from mfdebug.core.quiz.question import Question
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.keys import keys_of
 from mfdebug.tui.screens.prompt_keys import PromptKeys
 from mfdebug.tui.widgets.quiz_panel import QuizPanel
 from miniflow.errors import MiniflowError
+
+if TYPE_CHECKING:
+    from mfdebug.core.quiz.question import Question
 
 ASKING = "asking"
 
