@@ -130,18 +130,20 @@ def demo_text(graph: str, title: str, lines: Iterable[str]) -> str:
     """Return the text of a demo file made from the command lines of a session.
 
     If there is no `pause` among them, each command gets a beat of its own, with the captions before
-    it and the expectations after it.
+    it and the expectations after it. A question ends its beat.
     """
     lines = list(lines)
     rows = [HEAD, _GRAPH + json.dumps(graph, ensure_ascii=False), _TITLE + title, ""]
-    done = False
+    done = asked = False
     for line in lines:
         word = line.split()[0]
-        if done and PAUSE not in lines and word not in (ASK, WAIT, EXPECT):
+        over = done and PAUSE not in lines and word not in (ASK, WAIT, EXPECT)
+        if over or (asked and word not in (PAUSE, EXPECT)):
             rows += [PAUSE, ""]
-            done = False
+            done = asked = False
         rows.append(line)
         done = done or word not in (SAY, ASK, WAIT, EXPECT)
+        asked = word == ASK or (asked and word == EXPECT)
     return "\n".join(rows) + "\n"
 
 
