@@ -55,7 +55,7 @@ def test_runs_through(name: str) -> None:
 
 @EACH
 def test_asks_for_predictions(name: str) -> None:
-    """Two at least, none in the first beat, which sets the scene, nor in the last, which sums up."""
+    """Two at least, but not in the first beat, which sets the scene, nor in the last."""
     asking = [
         any(line.startswith(f"{ASK} ") for _, line in beat.lines) for beat in read(name).beats
     ]
