@@ -81,6 +81,11 @@ class QuizPanel(LinesView, can_focus=True):
         # The choice in each line of the content that has one.
         self._choice_at: dict[int, int] = {}
 
+    @property
+    def typed(self) -> str:
+        """What has been typed so far."""
+        return self._typed
+
     def open(self, question: Question) -> None:
         """Show a question, with an empty answer."""
         self.question = question
