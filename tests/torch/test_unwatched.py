@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch")
 
 from mfdebug.opening.runs import open_run
-from tests.torch.test_live import MODEL, debug, run, steps
+from tests.torch.test_live import MODEL, run, steps
 
 RECORD = ("-P", "-m", "mfdebug", "record", "-o", "run.mfrun", "program.py")
 
@@ -22,6 +22,10 @@ class Mode(TorchFunctionMode):
     def __torch_function__(self, function, types, args=(), kwargs=None):
         seen.append(getattr(function, "__name__", "?"))
         return function(*args, **(kwargs or {}))
+
+def modes():
+    depth = range(torch._C._len_torch_function_stack())
+    return [type(torch._C._get_function_stack_at(at)) for at in depth]
 
 def evaluated():
     with torch.no_grad():
@@ -39,11 +43,8 @@ for i in range(12):
         for _ in range(5):
             loss = step()
         print("step", *evaluated())
-        assert type(torch._C._get_function_stack_at(torch._C._len_torch_function_stack() - 1)) is Mode
-    assert not any(
-        isinstance(torch._C._get_function_stack_at(at), Mode)
-        for at in range(torch._C._len_torch_function_stack())
-    )
+        assert modes()[-1] is Mode
+    assert Mode not in modes()
     count = len(seen)
     forward()
     assert len(seen) == count
@@ -63,8 +64,46 @@ def test_a_mode_of_the_program_is_left_as_it_was_entered(
     assert debugger.cursor.passes_run == 60
 
 
-def test_a_program_that_stops_itself_has_that_pass_watched_whole(tmp_path: Path) -> None:
-    text = MODEL + "for i in range(300):\n    i == 250 and mfdebug.set_trace()\n    loss = step()\n"
-    lines = debug(tmp_path, text, "until cost < -1", "sgd", "print relu1", "graph", costs=True)
+@pytest.mark.parametrize("at", ["before", "between"])
+def test_a_program_that_stops_itself_waits_in_a_pass(tmp_path: Path, at: str) -> None:
+    text = (
+        MODEL
+        + f"""
+for i in range(300):
+    if i == 250:
+        print("step", net[1](net[0](x)).detach()[0, 0].item())
+        {at!r} == "before" and mfdebug.set_trace()
+    loss = forward()
+    i == 250 and {at!r} == "between" and mfdebug.set_trace()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+    print("step", i, loss.item())
+"""
+    )
+    asked = ("continue", "sgd", "print net.1.relu[0,0]", "sgd 99")
+    words = [word for command in asked for word in ("-c", command)]
+    lines = run(
+        tmp_path,
+        text,
+        words=("-P", "-m", "mfdebug", "--costs", "program.py", "--batch", *words),
+    )
+    alone = steps(run(tmp_path, text.replace("mfdebug.set_trace()", "0")))
+    assert steps(lines) == alone
+    assert "the program called set_trace()" in lines
+    # It is a whole pass, unless it had begun: then its forward was not seen.
+    (value,) = [float(line.split()[1]) for line in alone if len(line.split()) == 2]
+    assert (f"net.1.relu[0,0] = {value:.6g}" in lines) is (at == "before")
+
+
+def test_attached_while_only_costs_are_kept_the_next_pass_is_whole(tmp_path: Path) -> None:
+    text = MODEL + "while True:\n    loss = forward()\n    with torch.enable_grad():\n"
+    text += "        optimizer.zero_grad()\n        loss.backward()\n    optimizer.step()\n"
+    asked = ("sgd 9", "detach", "attach", "sgd", "print net.1.relu[0,0]", "moments")
+    words = [word for command in asked for word in ("-c", command)]
+    lines = run(
+        tmp_path, text, words=("-P", "-m", "mfdebug", "--costs", "program.py", "--batch", *words)
+    )
     print("\n".join(lines))
-    assert False
+    assert "attached: the passes in between were not kept" in lines
+    assert any(line.startswith("net.1.relu[0,0] = ") for line in lines)
