@@ -91,7 +91,7 @@ class Panels(Horizontal):
         with Vertical(id="left"):
             yield PanelTitle("order")
             yield self.order
-            yield Legend(id="legend")
+            yield Legend(len(self.order.debugger.graph), id="legend")
             yield self.watches
             yield self.stops
         with Container(id="work"):
