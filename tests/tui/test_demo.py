@@ -200,6 +200,16 @@ async def test_the_keys_of_a_demo_work_while_a_question_waits(tmp_path: Path) ->
         assert "━ quiz ━" not in show.text
 
 
+async def test_the_keys_of_a_question_go_with_it_also_in_a_rest(tmp_path: Path) -> None:
+    path = tmp_path / "resting.demo"
+    path.write_text(f"{ASKING}\nsay A rest.\nstep\nwait 30s\nstep\npause\n")
+    async with played(path) as show:
+        await show.press("space", "space", "space")
+        assert "A rest." in show.text
+        assert "hint" not in show.foot
+        assert "s step S back" in show.foot
+
+
 async def test_a_demo_that_plays_by_itself_answers_itself(tmp_path: Path) -> None:
     path = tmp_path / "answering.demo"
     path.write_text(ANSWERING)
@@ -210,7 +220,7 @@ async def test_a_demo_that_plays_by_itself_answers_itself(tmp_path: Path) -> Non
 
 @pytest.mark.parametrize(
     ("typed", "reply"),
-    [("4.4", "right: 4.4"), ("5.6", "not so: 4.4"), ("", "the answer: 4.4")],
+    [("4.4", "right: 4.4"), ("5.6", "not so; the answer is 4.4"), ("", "the answer is 4.4")],
 )
 async def test_what_a_script_asks_is_answered_in_the_panel(
     tmp_path: Path, typed: str, reply: str
@@ -239,7 +249,7 @@ async def test_a_choice_is_a_letter_and_space_enters_what_is_typed(tmp_path: Pat
         assert "a  up" in show.text
         assert "b  down" in show.text
         await show.press("a", "space")
-        assert "not so: down" in show.text
+        assert "not so; the answer is down" in show.text
         assert show.foot.startswith(" 2/2  space next beat")
         await show.press("B")
         # The beat is shown as it was, with its question answered.

@@ -79,4 +79,9 @@ def verdict(question: Question, text: str) -> str:
     Raises `DebuggerError` for a text that is not an answer.
     """
     found = judged(question, text)
-    return f"right: {right_words(question)}" if found.right else f"not so: {right_words(question)}"
+    return f"right: {right_words(question)}" if found.right else f"not so; {answer_words(question)}"
+
+
+def answer_words(question: Question) -> str:
+    """Return the right answer as a sentence."""
+    return f"the answer is {right_words(question)}"

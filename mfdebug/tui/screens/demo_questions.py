@@ -9,9 +9,8 @@ from __future__ import annotations
 import asyncio
 
 from mfdebug.core.commands.quiz import open_question
-from mfdebug.core.quiz.answers import right_words
 from mfdebug.core.quiz.question import Question
-from mfdebug.core.quiz.scripted import verdict
+from mfdebug.core.quiz.scripted import answer_words, verdict
 from mfdebug.tui.keys import KeyHint, keys_of
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.prompt_keys import ANSWER
@@ -89,7 +88,7 @@ class DemoQuestions(DebugScreen):
         asked, awaited = self._asked, self._awaited
         try:
             if asked is not None:
-                words = verdict(asked, text) if text else f"the answer: {right_words(asked)}"
+                words = verdict(asked, text) if text else answer_words(asked)
                 self.drop_question()
                 self.say(words)
             elif awaited is not None and not awaited.done():

@@ -21,7 +21,7 @@ def test_a_number_is_computed_from_what_is_known() -> None:
     assert question.ask == "Where will w land?"
     assert question.answer == "4.4"
     assert verdict(question, "4.4") == verdict(question, "4.39") == "right: 4.4"
-    assert verdict(question, "5.6") == "not so: 4.4"
+    assert verdict(question, "5.6") == "not so; the answer is 4.4"
 
 
 def test_one_choice_is_right() -> None:
@@ -29,7 +29,7 @@ def test_one_choice_is_right() -> None:
     assert question.ask == "Which? Really?"
     assert question.choices == ("the first", "both", "x * 2")
     assert verdict(question, "b") == "right: both"
-    assert verdict(question, "c") == "not so: both"
+    assert verdict(question, "c") == "not so; the answer is both"
 
 
 @pytest.mark.parametrize("text", ["d", "", "7"])
