@@ -27,6 +27,8 @@ from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops.arithmetic import Mul
 from miniflow.ops.base import Array, Op
+from miniflow.ops.composed import Composed
+from miniflow.ops.conditions import Detach
 from miniflow.ops.reduce import Sum
 
 # Results in single precision have fewer digits than a central difference.
@@ -152,6 +154,8 @@ class _PassCheck(Struct, frozen=True):
         if position is None or upstream is None or not self.recorded.rules.fits(node, position):
             return self.untested(node, "not known")
         found = self._by_differences(node, position, upstream)
+        if self._stops(node):
+            found = [_unless_stopped(verdict) for verdict in found]
         if any(verdict.judgement == "wrong" for verdict in found):
             return found
         departing = self._departing(node)
@@ -204,6 +208,15 @@ class _PassCheck(Struct, frozen=True):
             )
         except MiniflowError:
             return self.untested(node, "not known")
+
+    def _stops(self, node: int) -> bool:
+        """Whether a part of a function stops the gradient, as it does to a row for padding."""
+        op = self.recorded.rules.op(node)
+        shapes = [self.recorded.shape(source) for source in self.graph.inbound[node]]
+        if not isinstance(op, Composed):
+            return False
+        known = [shape for shape in shapes if shape is not None]
+        return any(isinstance(part, Detach) for part in op.parts(*known).ops)
 
     def _departing(self, node: int) -> dict[int, Verdict]:
         """Return a verdict, by input, for each contribution that differs from the rule."""
@@ -264,6 +277,13 @@ def check_alone(
         )
         for verdict in check(alone, position)
     ]
+
+
+def _unless_stopped(verdict: Verdict) -> Verdict:
+    """Return a verdict on a function a part of which stops the gradient: it may differ from one."""
+    if verdict.judgement != "wrong":
+        return verdict
+    return replace(verdict, judgement="untested", reason="stops", cause=verdict.node)
 
 
 def _compared(

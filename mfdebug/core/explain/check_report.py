@@ -276,6 +276,8 @@ def _why_not(graph: Graph, verdict: Verdict) -> str:
             return f"{cause} holds integers, which are not varied"
         case "stopped":
             return f"no gradient comes to {cause}: what depends on it stops the gradient"
+        case "stops":
+            return f"a part of {cause} stops the gradient, which a difference does not see"
         case "random":
             return f"two evaluations of {cause} differ (it draws random numbers, or counts)"
         case "no backward":
