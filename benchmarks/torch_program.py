@@ -15,7 +15,7 @@ import sys
 import tempfile
 from importlib.util import find_spec
 from pathlib import Path
-from statistics import median
+from statistics import median, quantiles
 from time import monotonic, perf_counter, sleep
 
 from harness import ROOT, options, show
@@ -135,17 +135,23 @@ def compared(model: str, rounds: int) -> list[str]:
         rows = []
         for way in found:
             pairs = list(zip(way.turns, alone.turns, strict=True))
-            wall, processor = (median(mine[i] / base[i] for mine, base in pairs) for i in (0, 1))
+            wall, processor = (_ratios([mine[i] / base[i] for mine, base in pairs]) for i in (0, 1))
             milliseconds = 1e3 * median(turn[1] for turn in way.turns)
             memory = way.end()
             if way is alone:
                 least = memory
             size = f"{way.file.stat().st_size / 2**20:,.0f} MiB" if way.file else ""
             rows.append(
-                f"| {MODELS[model]} | {way.name} | {wall:.2f} | {processor:.2f} "
+                f"| {MODELS[model]} | {way.name} | {wall} | {processor} "
                 f"| {milliseconds:.2f} ms | {memory / least:.2f} | {size} |"
             )
     return rows
+
+
+def _ratios(found: list[float]) -> str:
+    """Return the median and the quartiles of ratios as two cells of a row."""
+    low, middle, high = quantiles(found, n=4, method="inclusive")
+    return f"{middle:.2f} | {low:.2f}-{high:.2f}"
 
 
 def run(rounds: int, models: list[str]) -> list[str]:
@@ -153,13 +159,14 @@ def run(rounds: int, models: list[str]) -> list[str]:
     lines = [
         "## A PyTorch program recorded",
         "",
-        "One thread; processes that train in turns. *time* and *processor* are medians of the",
-        f"ratios to the program alone, after the first {WARM_SECONDS:.0f} s; *memory* is the most",
-        "that the program has taken, and *file* the run file. TorchLens logs all values and",
-        "gradients of each step, nansense leaves a snapshot of each: both need a changed program.",
+        f"One thread; processes that train in turns, in {rounds} rounds. *time* and *processor*",
+        "are medians of the ratios to the program alone in the same round, with their quartiles,",
+        f"after the first {WARM_SECONDS:.0f} s; *a step* is processor time, *memory* the most that",
+        "the program has taken, and *file* the run file. TorchLens logs all values and gradients",
+        "of each step, nansense leaves a snapshot of each: both need a changed program.",
         "",
-        "| model | | time | processor | a step | memory | file |",
-        "|:--|:--|--:|--:|--:|--:|--:|",
+        "| model | | time | quartiles | processor | quartiles | a step | memory | file |",
+        "|:--|:--|--:|--:|--:|--:|--:|--:|--:|",
     ]
     for model in models:
         lines += compared(model, rounds)

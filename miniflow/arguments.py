@@ -9,9 +9,8 @@ from __future__ import annotations
 import math
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass
 from numbers import Integral, Real
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,8 +18,7 @@ from miniflow import limits
 from miniflow.errors import FeedError, GraphError, printable
 
 
-@dataclass(frozen=True)
-class Range:
+class Range(NamedTuple):
     """A range of finite numbers from `least` to `most`, or to below `below`.
 
     If `whole`, it contains whole numbers only.

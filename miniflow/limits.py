@@ -9,19 +9,21 @@ from __future__ import annotations
 # A graph file of a million nodes takes about 65 MB.
 GRAPH_BYTES = 256 * 2**20
 
-# A table or tensor file: one tensor of the largest size in float64, and its header.
+# Tables, and archives whose members are compressed: one tensor of the largest size in float64, and
+# its header.
 TABLE_BYTES = 2**28 + 2**20
 
-# A model of another library, and all files beside it. What a file really has is bounded by its
-# size; the limits of numbers are for what a few bytes can ask for.
+# A model of another library, and all tensors beside a model or a graph file, with their headers.
+# What a file really has is bounded by its size; the limits of numbers are for what a few bytes can
+# ask for.
 MODEL_BYTES = 2**30
-BESIDE_BYTES = 2**31
+BESIDE_BYTES = 2**31 + 2**24
 
 # Numbers that a graph file contains or generates, in one value and in total: 256 MiB in float64,
 # generated in half a second. A few words in a file can request them.
 NUMBERS = 2**25
-# Numbers in the values of all nodes, and in the tensors that the file of a model has. Gradients
-# take as much again.
+# Numbers in the values of all nodes, and in the tensors that the file of a model, or one beside a
+# graph file, really has. Gradients take as much again.
 TOTAL_NUMBERS = 2**28
 
 # Time steps of all recurrent layers: each is about 100 calls, 26 kilobytes.

@@ -153,13 +153,15 @@ class Structure:
         return [node.label for node in self.nodes]
 
     @cached_property
-    def consumers(self) -> list[list[tuple[int, int]]]:
+    def consumers(self) -> list[tuple[tuple[int, int], ...]]:
         """For every node, its consumers, as (node index, input index)."""
         consumers: list[list[tuple[int, int]]] = [[] for _ in self.nodes]
         for i, sources in enumerate(self.inbound):
             for input_index, source in enumerate(sources):
                 consumers[source].append((i, input_index))
-        return consumers
+        # Lists stay in the scans of Python's cycle collector, tuples of numbers do not: 100,000
+        # lists took 25 ms of every 32nd key.
+        return [tuple(edges) for edges in consumers]
 
     @cached_property
     def reaches_cost(self) -> list[bool]:

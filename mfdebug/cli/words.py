@@ -8,7 +8,6 @@ from collections.abc import Callable
 
 from mfdebug.cli.exit_status import OK, unusable
 from mfdebug.cli.parsed_options import every_of, settings_of
-from mfdebug.core.format.table import Column, Row, Table
 from mfdebug.loading import loaded
 
 
@@ -38,6 +37,8 @@ def demo(options: argparse.Namespace) -> int:
     if options.demo is None:
         if options.check or options.export:
             return unusable("name a demo (mfdebug demo lists them)")
+        from mfdebug.core.format.table import Column, Row, Table
+
         rows = tuple(Row((shipped.name, shipped.title)) for shipped in shipped_demos())
         lines = Table((Column(), Column()), rows).lines()
         sys.stdout.writelines(f"{line}\n" for line in lines)

@@ -8,14 +8,14 @@ edge connects with it.
 from __future__ import annotations
 
 import os
-import sys
 
 from . import probe
+from .ending import write_end
 from .fast_path import Script
 from .forms import Forms
 from .graphs import Graphs
 from .kinds import Kinds
-from .last_error import MAX_MESSAGE, last_error
+from .last_error import MAX_MESSAGE
 from .name_facts import Names
 from .open_pass import OpenPass
 from .own_training import OwnTraining
@@ -24,9 +24,7 @@ from .ring import (
     AFTER_GAP,
     COMPLETE,
     DETACHED,
-    END,
     EVERY,
-    FINAL,
     LAYOUT,
     NEVER,
     OPTIMIZER,
@@ -52,8 +50,6 @@ if TYPE_CHECKING:
 
 # Layouts remembered.
 MAX_LAYOUTS = 5000
-# Libraries of which it is reported that the program has imported them.
-LIBRARIES = ("torch", "autograd", "jax", "tensorflow")
 
 
 class Recorder:
@@ -87,6 +83,7 @@ class Recorder:
         self.exit_process: Callable[[int], object] = os._exit
         # Whether the program has called `set_trace`: it then waits at the end of its next pass.
         self.traced = False
+        self.tracing: list[Callable[[], None]] = []
         # Of the engines that build their graph anew in each pass.
         self.graph_numbers: list[GraphNumbers] = []
         # Called with each class that the program defines or, from Python 3.12 on, makes an
@@ -252,6 +249,12 @@ class Recorder:
         if self.ring.word(DETACHED):
             self.suspend()
 
+    def trace(self) -> None:
+        """Wait at the end of the next pass: the program itself asks for it."""
+        self.traced = True
+        for act in self.tracing:
+            act()
+
     def gap_flag(self, number: int) -> int:
         """Return the flag of a pass that says whether passes right before it were not watched."""
         return AFTER_GAP if number == self._after_gap else 0
@@ -347,7 +350,7 @@ class Recorder:
         return ""
 
     def end(self) -> None:
-        """Write the open pass and the final values of inputs, since the program ends."""
+        """Write the open pass and how the program has ended."""
         if (self.off and not self.suspended) or os.getpid() != self.process:
             return
         try:
@@ -356,37 +359,9 @@ class Recorder:
             for write in self.at_end:
                 write()
             self.close()
-            if not self.suspended:
-                # Else they are what passes have left that were not watched.
-                self._write_final_inputs()
-            imported = [name for name in LIBRARIES if name in sys.modules]
-            last = {**last_error(self.names, self.message), "imported": imported}
-            self.ring.put(Record(END, data=as_json(last).encode()))
+            write_end(self)
         finally:
             self.detach()
-
-    def _write_final_inputs(self) -> None:
-        # The same graph may be known with several orders of calls.
-        for graph in {(graph.number, graph.structure): graph for graph in self.graphs}.values():
-            last = OpenPass(self.number, {}, graph)
-            for node in graph.nodes:
-                if not inputs_of(node):
-                    last.record_value(node, again=False)
-            self.ring.put(
-                Record(
-                    FINAL,
-                    graph=graph.number,
-                    structure=graph.structure,
-                    layout=self.layouts.number_of(tuple(last.entries)),
-                    data=b"".join(last.parts),
-                )
-            )
-        for numbers in self.graph_numbers:
-            for number, structure, entries, parts in numbers.final_values():
-                layout = self.layouts.number_of(tuple(entries))
-                self.ring.put(
-                    Record(FINAL, graph=number, structure=structure, layout=layout), parts
-                )
 
     def failed(self, error: BaseException) -> None:
         """Report a failure of the recorder itself, and stop recording."""

@@ -116,8 +116,9 @@ class Tape:
 
     @property
     def due(self) -> bool:
-        """Whether the debugger waits for the next pass."""
-        return self._recorder.is_awaited(self._recorder.number + 1)
+        """Whether the debugger or the program itself wants to stop at the next pass."""
+        recorder = self._recorder
+        return recorder.traced or recorder.is_awaited(recorder.number + 1)
 
     @property
     def fits(self) -> bool:

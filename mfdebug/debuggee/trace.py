@@ -60,7 +60,7 @@ def stop_at_next_pass() -> None:
         return
     if recorder is None:
         recorder = _Debugger().recorder
-    recorder.traced = True
+    recorder.trace()
 
 
 def show_below(result: Any, frame: FrameType) -> bool:

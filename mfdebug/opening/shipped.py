@@ -23,7 +23,14 @@ GROUPS = {
         "diabetes",
     ),
     "a network that learns": ("linear-regression", "xor", "softmax", "digits"),
-    "layers of larger networks": ("lenet", "batchnorm", "transformer", "lstm"),
+    "layers of larger networks": (
+        "edge",
+        "lenet",
+        "batchnorm",
+        "norm-or-not",
+        "transformer",
+        "lstm",
+    ),
     "what can go wrong": ("vanishing", "exploding", "dead-relu", "log-nan", "log-safe"),
     "why momentum helps": ("valley", "valley-momentum"),
 }
@@ -65,6 +72,9 @@ DEMOS = (
     "gates",
     "diamond",
     "xor-learns",
+    "convolution",
+    "attention",
+    "why-normalise",
     "where-did-nan-come-from",
     "where-does-pytorch-turn-nan",
 )

@@ -7,7 +7,7 @@ import contextlib
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from textual.binding import BindingType
 from textual.css.query import NoMatches
@@ -20,7 +20,6 @@ from textual.widgets import Input
 from mfdebug.config.bindings import Keys
 from mfdebug.config.settings import DEFAULTS, Settings
 from mfdebug.config.terminal import ANY, Abilities
-from mfdebug.core.session.course import Course
 from mfdebug.core.session.demo import Demo
 from mfdebug.core.session.script import Origin
 from mfdebug.core.session.session import Session
@@ -40,6 +39,9 @@ from mfdebug.tui.terminal.suspend import StoppableApp
 from mfdebug.tui.terminal.typeahead import InOrderApp
 from mfdebug.tui.themes import ThemedApp
 from miniflow.graph import Graph
+
+if TYPE_CHECKING:
+    from mfdebug.core.session.course import Course
 
 # The innermost frames of a traceback that are printed after a crash.
 MAX_FRAMES = 12

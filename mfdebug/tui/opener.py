@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import replace
 
 from mfdebug.core.commands.interpreter import check_known, open_session
-from mfdebug.core.session.course import Course
 from mfdebug.core.session.demo import Demo, Playback, read_demo
 from mfdebug.core.session.script import Origin
 from mfdebug.core.session.session import Session
@@ -25,6 +24,9 @@ from mfdebug.tui.screens.on_demand import feed_screen, picker_screen
 from mfdebug.tui.terminal.first_frame import FirstFrameApp
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
+
+if TYPE_CHECKING:
+    from mfdebug.core.session.course import Course
 
 # Sessions that the list of recent graphs has.
 RECENT_GRAPHS = 5

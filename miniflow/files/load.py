@@ -321,7 +321,9 @@ class _Loader:
         shape = None
         if not isinstance(form.shape, UnsetType):
             shape = tuple(form.shape)
-            self.sources.take([size or 1 for size in shape], f"{where}.shape", counts=False)
+            # The numbers of a value are counted already.
+            if value is None or np.shape(value) != shape:
+                self.sources.take([size or 1 for size in shape], f"{where}.shape", counts=False)
         image = None
         if not isinstance(form.image, UnsetType):
             image = (form.image[0], form.image[1])

@@ -137,14 +137,14 @@ class _Saver:
             raise self._refusal(node, "its value is not an array") from None
         if array.dtype.kind not in "fiub" or not array.size:
             raise self._refusal(node, f"its value is of type {array.dtype}, {array.shape}")
-        if array.ndim > limits.AXES or array.size > limits.NUMBERS:
+        if array.ndim > limits.AXES or array.size > limits.TOTAL_NUMBERS:
             raise self._refusal(
                 node,
                 f"its value is too large: {shape_text(array.shape)}",
-                f"a graph file has at most {limits.NUMBERS:,} numbers on {limits.AXES} axes",
+                f"a graph file has at most {limits.TOTAL_NUMBERS:,} numbers on {limits.AXES} axes",
             )
         with np.errstate(all="ignore"):
-            return array.astype(self.graph.dtype)
+            return array.astype(self.graph.dtype, copy=False)
 
     def _node(self, node: Node, value: Array | None, tensor_file: str, width: int) -> str:
         name = node.label
@@ -273,13 +273,24 @@ class _Saver:
         # Most graphs hold their numbers themselves.
         import safetensors.numpy
 
-        content = safetensors.numpy.save({n: np.array(a, order="C") for n, a in arrays.items()})
+        self._check_size(arrays)
+        content = safetensors.numpy.save({n: np.asarray(a, order="C") for n, a in arrays.items()})
         name = tensor_file_name(self.path, hashlib.sha256(content).hexdigest())
         path = self.path.with_name(name)
         if not path.exists():
             self._created.append(path)
         replace_file(path, content, self.file)
         return name
+
+    def _check_size(self, arrays: Mapping[str, Array]) -> None:
+        """Raise `FileError` if a file with these arrays could not be loaded again."""
+        numbers = sum(array.size for array in arrays.values())
+        if numbers > limits.TOTAL_NUMBERS:
+            raise FileError(
+                f"{numbers:,} numbers are too many for a file",
+                where=self.file,
+                hint=f"at most {limits.TOTAL_NUMBERS:,} in all values of a file",
+            )
 
     def _json(self, content: Any) -> str:
         try:

@@ -1,6 +1,7 @@
 """The sources of an input's numbers: the graph file, an initial value, or a file beside it.
 
-The numbers and bytes that one graph reads are counted here, against the limits.
+The numbers and bytes that one graph reads are counted here, against the limits: those that a
+.safetensors file really has apart from those that a few bytes can ask for.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from miniflow.ops.base import Array, shape_text
 if TYPE_CHECKING:
     from miniflow.files.tensors import Tensors
 
-_SUFFIXES = (".csv", ".npz", ".safetensors")
+# The tensors of this file are not compressed: it bounds them.
+_PLAIN = ".safetensors"
+_SUFFIXES = (".csv", ".npz", _PLAIN)
 
 
 class Sources:
@@ -43,9 +46,12 @@ class Sources:
         self.dtype = dtype
         self.seed = seed
         self.numbers = 0
-        self.bytes = 0
+        self.held_numbers = 0
+        # Of files that are plain, and of others.
+        self._bytes_left = {True: limits.BESIDE_BYTES, False: limits.TABLE_BYTES}
         self.digest = digest
         self._tensors: dict[str, Tensors] = {}
+        self._taken: set[tuple[str, str]] = set()
 
     def value(self, value: Any, name: str, where: str) -> Value:
         """Return the value of the input `name`, from its entry in the file."""
@@ -93,15 +99,20 @@ class Sources:
         return array
 
     def _tensor(self, file: str, tensor: str, where: str) -> Array:
+        suffix = self._suffix(file, where)
         if file not in self._tensors:
             # Most graphs hold their numbers themselves, and zipfile and safetensors take time.
             from miniflow.files.tensors import open_tensors
 
-            content = self._read(file, where)
-            suffix = self._suffix(file, where)
+            content = self._read(file, where, plain=suffix == _PLAIN)
             self._tensors[file] = open_tensors(suffix, content, f"{where}: {file}")
         array = self._tensors[file](tensor, f"{where}: {file}")
-        self.take(array.shape, where)
+        # A tensor that is used once more takes memory once more, and no bytes of the file.
+        if suffix == _PLAIN and (file, tensor) not in self._taken:
+            self._taken.add((file, tensor))
+            self._hold(array.shape, where)
+        else:
+            self.take(array.shape, where)
         return array
 
     def _suffix(self, file: str, where: str) -> str:
@@ -114,10 +125,10 @@ class Sources:
             )
         return suffix
 
-    def _read(self, file: str, where: str) -> bytes:
+    def _read(self, file: str, where: str, *, plain: bool = False) -> bytes:
         path = paths.beside(self.folder, file, f"{where}.file")
-        content = paths.read_bytes(path, limits.TABLE_BYTES - self.bytes, f"{where}: {file}")
-        self.bytes += len(content)
+        content = paths.read_bytes(path, self._bytes_left[plain], f"{where}: {file}")
+        self._bytes_left[plain] -= len(content)
         self.digest.update(hashlib.sha256(content).digest())
         return content
 
@@ -179,15 +190,25 @@ class Sources:
         size = math.prod(shape)
         self.numbers += size if counts else 0
         if size > limits.NUMBERS or self.numbers > limits.NUMBERS:
-            raise FileError(
-                f"the shape {shape_text(tuple(shape))} has {size:,} numbers",
-                where=where,
-                hint=f"at most {limits.NUMBERS:,} in all values of a file",
-            )
+            raise _too_many(shape, where, limits.NUMBERS)
+
+    def _hold(self, shape: Sequence[int], where: str) -> None:
+        """Count a tensor that is whole in a file; raise `FileError` if all exceed the limit."""
+        self.held_numbers += math.prod(shape)
+        if self.held_numbers > limits.TOTAL_NUMBERS:
+            raise _too_many(shape, where, limits.TOTAL_NUMBERS)
 
     def own(self, array: Array, where: str) -> Array:
         """Return a copy in the graph's dtype, which shares no memory with the content of a file."""
         return np.array(fit(array, self.dtype, where), order="C")
+
+
+def _too_many(shape: Sequence[int], where: str, most: int) -> FileError:
+    return FileError(
+        f"the shape {shape_text(tuple(shape))} has {math.prod(shape):,} numbers",
+        where=where,
+        hint=f"at most {most:,} in all values of a file",
+    )
 
 
 def _standardized(table: Array, where: str) -> Array:

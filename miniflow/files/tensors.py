@@ -80,7 +80,8 @@ class _Safetensors:
                 where=where,
             )
         shape = tuple(entry["shape"])
-        _check_shape(shape, name, where)
+        # All of its numbers are in the file.
+        _check_shape(shape, name, where, most=limits.TOTAL_NUMBERS)
         array = np.frombuffer(entry["data"], _DTYPES[entry["dtype"]]).reshape(shape)
         if entry["dtype"] == _BFLOAT16:
             array = (array.astype(np.uint32) << 16).view(np.float32)
@@ -175,7 +176,7 @@ def _npy(file: IO[bytes], name: str, where: str) -> Array:
         )
     if dtype.kind not in "fiub":
         raise FileError(f"tensor {shown(name)} has the type {dtype}, not numbers", where=where)
-    _check_shape(shape, name, where)
+    _check_shape(shape, name, where, most=limits.NUMBERS)
     size = math.prod(shape) * dtype.itemsize
     data = file.read(size + 1)
     if len(data) != size:
@@ -188,7 +189,7 @@ def _npy(file: IO[bytes], name: str, where: str) -> Array:
     return array.reshape(shape[::-1]).T if fortran else array.reshape(shape)
 
 
-def _check_shape(shape: tuple[int, ...], name: str, where: str) -> None:
+def _check_shape(shape: tuple[int, ...], name: str, where: str, *, most: int) -> None:
     if len(shape) > limits.AXES:
         raise FileError(
             f"tensor {shown(name)} has {len(shape)} axes",
@@ -197,11 +198,9 @@ def _check_shape(shape: tuple[int, ...], name: str, where: str) -> None:
         )
     if not (size := math.prod(shape)):
         raise FileError(f"tensor {shown(name)} is empty: {shape_text(shape)}", where=where)
-    if size > limits.NUMBERS:
+    if size > most:
         raise FileError(
-            f"tensor {shown(name)} has {size:,} numbers",
-            where=where,
-            hint=f"at most {limits.NUMBERS:,}",
+            f"tensor {shown(name)} has {size:,} numbers", where=where, hint=f"at most {most:,}"
         )
 
 

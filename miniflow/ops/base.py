@@ -13,7 +13,6 @@ A. G. Baydin et al., "Automatic differentiation in machine learning: a survey", 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 
 import numpy as np
@@ -43,8 +42,7 @@ class ScalarRule(NamedTuple):
     vjp: Callable[..., tuple[float, ...]]
 
 
-@dataclass(frozen=True)
-class Attribute:
+class Attribute(NamedTuple):
     """An attribute of an op, as in a graph file: its default, and the values that it takes."""
 
     default: Any

@@ -9,13 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _LETTER = re.compile(r"\{([^{}]+)\}")
 
 
-@dataclass(frozen=True)
-class Rule:
+class Rule(NamedTuple):
     """An assignment: the letter assigned to, and the terms of its sum (negative ones with a -).
 
     A letter with a hat, `m̂`, is neither kept nor the parameter: it is only a part of a later rule.

@@ -11,6 +11,9 @@ import pytest
 
 from mfdebug.loading import loaded, loading
 from miniflow.garbage import collector_paused
+from miniflow.graph import Graph
+from miniflow.node import Input
+from miniflow.ops import Add, Mul
 
 
 @pytest.fixture(autouse=True)
@@ -81,3 +84,12 @@ def test_a_handler_that_was_set_while_it_loads_stays() -> None:
     with loading():
         signal.signal(signal.SIGINT, signal.SIG_IGN)
     assert signal.signal(signal.SIGINT, signal.default_int_handler) is signal.SIG_IGN
+
+
+def test_the_collector_does_not_scan_the_consumers_of_each_node() -> None:
+    x = Input("x", value=1.0)
+    graph = Graph.of(Add(Mul(x, x), Mul(x, Add(x, x))))
+    assert len(graph.consumers[graph.index_of("x")]) == 5
+    for _ in range(3):  # of tuples in tuples, a scan forgets the inner ones first
+        gc.collect()
+    assert not any(gc.is_tracked(edges) for edges in graph.consumers)

@@ -30,6 +30,7 @@ from miniflow.graph import Graph
 from miniflow.importers import pt2
 from miniflow.importers.onnx import load as load_onnx
 from miniflow.text.characters import is_printable
+from tests.hostile.example_files import WITH_EXAMPLES, parted_example
 from tests.hostile.inputs import GRAPHS, SAFETENSORS, Input, parted, recorded
 from tests.hostile.onnx_inputs import MODELS
 from tests.miniflow.importers.pt2.archives import FILES
@@ -90,6 +91,9 @@ class Judge:
         self._read(Input("model", (FILES / "mlp.pt2").read_bytes()))
         self._read(Input("run", recorded(closed=True)))
         self._read(Input("onnx", (MODELS / "lstm.onnx").read_bytes()))
+        for number, name in enumerate(WITH_EXAMPLES):
+            beside = (MODELS / f"{name}.safetensors").read_bytes()
+            self._read(Input("example", bytes([number]) + beside))
         self.watch = Watch()
         self.slowest = 0.0
         self.most_bytes = 0
@@ -125,12 +129,26 @@ class Judge:
             "settings": self._settings,
             "run": self._run,
             "onnx": self._onnx,
+            "example": self._example,
         }
         return reader[given.kind](given.data)
 
     def _onnx(self, data: bytes) -> str:
         (self.folder / "m.onnx").write_bytes(data)
         return self._stepped(load_onnx(self.folder / "m.onnx"))
+
+    def _example(self, data: bytes) -> str:
+        """A model opens whatever is beside it; its description says why that is not used."""
+        model, beside = parted_example(data)
+        (self.folder / "e.onnx").write_bytes(model)
+        (self.folder / "e.safetensors").write_bytes(beside)
+        try:
+            graph = load_onnx(self.folder / "e.onnx")
+        except MiniflowError as error:
+            raise AssertionError(f"the model is refused for its example: {error}") from None
+        _check_text(graph.description)
+        told = self._stepped(graph)
+        return f"{told} without" if "e.safetensors is not used" in graph.description else told
 
     def _graph(self, data: bytes) -> str:
         (self.folder / "g.json").write_bytes(data)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from random import Random
 
 from tests.hostile.archives import archive_bytes, archive_form
+from tests.hostile.example_files import example_bytes, example_header, example_tensors
 from tests.hostile.inputs import (
     GRAPHS,
     SETTINGS,
@@ -39,6 +40,9 @@ SOURCES: list[tuple[str, Callable[[Random], bytes]]] = [
     ("onnx", of_files([MODELS / f"{name}.onnx" for name in SHIPPED])),
     ("onnx", onnx_form),
     ("onnx", onnx_form),
+    ("example", example_bytes),
+    ("example", example_header),
+    ("example", example_tensors),
     ("settings", lambda random: damaged(random, SETTINGS)),
 ]
 

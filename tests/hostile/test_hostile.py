@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.hostile.inputs import damaged
-from tests.hostile.sources import drawn
+from tests.hostile.sources import SOURCES, drawn
 from tests.support.paths import ROOT
 from tests.support.sizes import pick
 
@@ -30,8 +30,9 @@ def test_none_does_harm() -> None:
     loaded = sum(count for told, count in counts.items() if "loaded" in told)
     # Not only the reader of JSON is tried.
     assert loaded > INPUTS / 10
-    for kind in ("graph", "tensors", "model", "session", "demo", "settings", "run", "onnx"):
+    for kind in {kind for kind, _ in SOURCES}:
         assert counts[f"{kind}: loaded"], kind
+    assert counts["example: loaded without"]
 
 
 @given(st.integers(), st.integers(0, 10**6))

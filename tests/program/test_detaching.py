@@ -86,11 +86,11 @@ async def test_keys_detach_and_attach(tmp_path: Path) -> None:
     path = tmp_path / "program.py"
     path.write_text(LESSON + ENDLESS)
     async with opened(path) as driver:
-        await press(driver, "t", "t", "D")
+        await press(driver, "t", "t", "X")
         assert "detached: the program runs on unwatched" in driver.text
         await press(driver, "S", "t", "t", "t")
         assert "the program runs on unwatched" in driver.text
-        await press(driver, "A")
+        await press(driver, "W")
         assert "attached: the passes in between were not kept" in driver.text
         await press(driver, "t")
         assert "SGD step 3" in driver.text

@@ -27,12 +27,14 @@ from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from tests.support import warm_start
+from tests.support.app_driver import left, opened, right
 from tests.support.paths import ROOT
 
 GUIDE = ROOT / "docs" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
 CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"^```(?:json|python|text) (\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+SEEN = re.compile(r"^\| confusion \|.*\n\|.*\n((?:\|.*\n)+)", re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 # Keys that the app names by a word, as people write them.
 WRITTEN = {
@@ -138,3 +140,37 @@ def test_every_key_in_a_table_of_keys_exists(page: str) -> None:
             for written in re.findall(r"`([^`]+)`", row.split("|")[1]):
                 key = written.lstrip("0123456789")
                 assert WRITTEN.get(key, key) in known, written
+
+
+def _rows_seen() -> Iterator[tuple[str, list[str], list[str]]]:
+    """Yield graph, keys and texts of each row that says where on the screen something stands."""
+    for table in SEEN.findall(_page("confusions.md")):
+        for row in table.splitlines():
+            _, _, graph, keys, seen, _ = row.split("|")
+            quoted = re.compile(r"`([^`]+)`")
+            yield quoted.findall(graph)[0], quoted.findall(keys), quoted.findall(seen)
+
+
+def _in_one_line(lines: list[str]) -> str:
+    return " ".join(" ".join(lines).split())
+
+
+@pytest.mark.parametrize(("graph", "keys", "seen"), list(_rows_seen()))
+async def test_what_a_row_of_confusions_says_is_on_the_screen(
+    graph: str, keys: list[str], seen: list[str]
+) -> None:
+    async with opened(graph) as driver:
+        # A text may stand on the way, but not only before the first key.
+        screens: list[str] = []
+        for key in keys:
+            await driver.press(WRITTEN.get(key, key))
+            await driver.app.workers.wait_for_complete()
+            await driver.pilot.pause()
+            columns = [driver.text.split("\n")]
+            if isinstance(driver.app.screen, DebugScreen):
+                columns += [left(driver), right(driver)]
+            screens += [_in_one_line(column) for column in columns]
+        for text in seen:
+            # A key, and a command to type, are not what is seen.
+            if len(text) > 1 and not text.startswith(":"):
+                assert any(text in screen for screen in screens), text

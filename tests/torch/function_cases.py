@@ -38,7 +38,8 @@ F.relu6(x * 4) | F.hardsigmoid(x) | F.hardswish(x) | F.mish(x) | F.softplus(x)
 F.softplus(x, 2.0) | F.logsigmoid(x) | F.glu(x) | F.glu(x, 0) | F.softmax(x, 1) | x.softmax(0)
 torch.softmax(x, dim=-1) | F.log_softmax(x, dim=1) | x.log_softmax(-1) | F.prelu(x, s.reshape(1))
 F.prelu(x, v) | F.softsign(x) | F.tanhshrink(x) | F.dropout(x, 0.5, False) * 1
-nn.Dropout(0.0)(x) | nn.Tanh()(x) | nn.GELU()(x) | F.softmax(seq, 2) | F.softmax(seq, 0)
+nn.Dropout(0.0)(x) | F.dropout(x, 0.5) | nn.Dropout(0.3)(x)
+nn.Tanh()(x) | nn.GELU()(x) | F.softmax(seq, 2) | F.softmax(seq, 0)
 nn.Softmax(dim=1)(x)
 """,
     "products": """
@@ -142,8 +143,6 @@ UNRULED = {
     "F.cross_entropy(x, labels, weight=v.detach().abs())": "weights of classes",
     "F.cross_entropy(x, labels, label_smoothing=0.1)": "label_smoothing=0.1",
     "F.cross_entropy(x, labels, ignore_index=2)": "ignore_index=2",
-    "F.dropout(x, 0.5)": "random numbers that PyTorch has drawn",
-    "nn.Dropout(0.3)(x)": "random numbers that PyTorch has drawn",
     "F.mse_loss(x, y[:1].detach())": "shapes that broadcast",
     "torch.cdist(x, y)": "",
     "x.cummax(0)[0]": "",

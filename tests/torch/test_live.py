@@ -13,7 +13,8 @@ pytest.importorskip("torch")
 
 import torch
 
-from mfdebug.opening.programs import open_program, open_run
+from mfdebug.opening.programs import open_program
+from mfdebug.opening.runs import open_run
 from mfdebug.tui.app import DebuggerApp
 from tests.program.programs import environment
 from tests.support.app_driver import Driver

@@ -510,3 +510,12 @@ async def test_page_and_edge_keys_move_in_the_tensor() -> None:
         assert panel.entry_of(node) == (63, 31)
         await driver.press("home")
         assert panel.entry_of(node) == (0, 0)
+
+
+async def test_v_does_not_say_that_it_shows_a_previous_pass_where_no_node_is_shown() -> None:
+    async with opened("wx") as driver:
+        await driver.press("t", "s", "V")
+        assert "previous pass  " not in driver.text
+        assert driver.message.startswith("from the next node on, the previous pass is shown")
+        await driver.press("s")
+        assert "previous pass  y = 50" in driver.text

@@ -122,6 +122,17 @@ async def test_reveal_recentres_only_when_the_line_is_out_of_view():
         assert screen_text(pilot.app).splitlines()[0] == "line 4"
 
 
+async def test_lines_that_a_reveal_scrolls_away_are_not_asked_for():
+    view = Counting()
+    async with ViewApp(view).run_test(size=(30, 5)) as pilot:
+        await pilot.pause()
+        view.asked.clear()
+        view.reload(view.extent, reveal=1000)
+        await pilot.pause()
+        assert view.asked == [998, 999, 1000, 1001, 1002]
+        assert "line 1000" in screen_text(pilot.app)
+
+
 async def test_the_revealed_line_is_in_view_after_a_resize_and_from_the_start():
     view = Counting()
     view.reveal(30)

@@ -315,3 +315,14 @@ async def test_of_a_sink_of_several_entries_gradients_are_called_those_of_its_su
             assert "∂q/" not in driver.text
         await driver.press("y", "enter")
         assert "∂q/" not in driver.text
+
+
+async def test_the_title_names_the_previous_pass_where_there_is_one() -> None:
+    async with opened("wx") as driver:
+        await driver.press("n", "n")
+        assert "previous" not in driver.text
+        await driver.press("t", "n", "n")
+        assert "V previous pass" in driver.text
+        await driver.press("V")
+        assert "V hides the previous" in driver.text
+        assert "previous pass  cost = 900" in driver.text

@@ -153,11 +153,11 @@ async def test_the_answers_follow_the_cursor() -> None:
         await computed(driver)
         flat = plotted(driver)
         assert title(driver) == "s2 over X[:,0] and X[:,1]"
-        assert sum(line.count("▒") for line in flat) > 300
+        assert sum(line.count("▒") for line in flat) > 250
         await ask(driver, "sgd 1000")
         await computed(driver)
         learned = plotted(driver)
-        assert sum(line.count("█") for line in learned) > 100
+        assert sum(line.count("█") for line in learned) > 80
         assert sum(line.count("▒") for line in learned) < 100
         # The targets stand on it.
         assert "1" in learned[2] + learned[3]

@@ -10,7 +10,7 @@ from mfdebug.config.settings import Settings
 from mfdebug.opening.shipped import shipped
 from mfdebug.tui.widgets.help_text import HelpText
 from mfdebug.tui.widgets.prompt import Prompt
-from tests.support.app_driver import Driver, ask, opened, right
+from tests.support.app_driver import Driver, ask, left, opened, right, row_of
 
 ASKED = "What does f send to two?"
 
@@ -187,6 +187,29 @@ async def test_every_size_has_room_for_a_question(options: dict[str, tuple[int, 
         await asked_in(driver)
         assert "A gradient of 1 arrives at f." in driver.text
         assert "answer  ▏" in driver.text
+
+
+async def test_the_list_does_not_give_away_the_order_that_is_asked_for() -> None:
+    async with opened("xor") as driver:
+        await ask(driver, "goto 2")
+        await ask(driver, "quiz")
+        await driver.press("s")
+        assert "which of these can be computed" in driver.text
+        names = [line[3:].split()[0] for line in left(driver)[2:13]]
+        assert names == ["X", "t", "W1", "b1", "l1", "?", "W2", "b2", "?", "?", "?"]
+        choices = [line.strip() for line in right(driver)]
+        assert {"a  cost", "b  s2", "c  l2", "d  s1"} <= set(choices)
+        await driver.press("d", "enter")
+        assert row_of(driver, "s1")
+
+
+async def test_the_score_is_not_broken_over_two_lines() -> None:
+    async with opened("wx") as driver:
+        for words in range(60, 84):
+            said = f"{'not ' * (words // 4)}{'x' * (words % 4 + 1)}."
+            driver.screen.say(f"{said}  2 of 15 right", "answer")
+            await driver.pilot.pause()
+            assert "2 of 15 right" in driver.text
 
 
 # What the screen must not show ---------------------------------------------------------------

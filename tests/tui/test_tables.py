@@ -134,3 +134,10 @@ async def test_where_a_table_is_cut_the_chosen_row_is_said_in_words(size: tuple[
         await driver.pilot.pause()
         assert "agrees" not in driver.text
         assert "difference" in driver.text
+
+
+async def test_what_a_chosen_row_says_is_whole_in_a_dialog_that_had_to_be_widened() -> None:
+    async with opened("circuit-b") as driver:
+        await driver.press("n", "n", "s", "k")
+        assert isinstance(driver.app.screen, TextScreen)
+        assert "the only entry)" in driver.text

@@ -188,3 +188,15 @@ async def test_the_window_and_the_kernel_that_met_are_shown(size: tuple[int, int
         rows = driver.app.screen.query_one("#why-terms").region
         assert rows.height >= 3
         assert rows.bottom <= size[1] - 3
+
+
+@pytest.mark.parametrize("size", some([(80, 24), (120, 40)], 1))
+async def test_a_sum_that_does_not_fit_is_not_shown_in_part(size: tuple[int, int]) -> None:
+    async with opened("transformer", size=size, commands=["goto cost 0"]) as driver:
+        await driver.press("colon")
+        await driver.type("why block/attention/mix[1,4,0]")
+        await driver.press("enter")
+        rows = [line.strip(" │") for line in driver.text.split("\n")]
+        whole = next(number for number, row in enumerate(rows) if row.startswith("= 0.932718"))
+        # The line before is the formula, or the end of the whole sum.
+        assert not rows[whole - 1].rstrip("│ ").endswith("+")

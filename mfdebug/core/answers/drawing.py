@@ -8,7 +8,7 @@ from mfdebug.core.answers.answers import Answers
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.plots.chart import SHADES, Chart, Drawing, Line, Style
 from mfdebug.core.plots.cost_curve import LARGEST, limits
-from mfdebug.core.plots.words import joined, wrapped
+from mfdebug.core.plots.words import joined, together, wrapped
 from miniflow.ops.base import Array
 
 POINT = "○"
@@ -16,6 +16,8 @@ POINT = "○"
 MOST_DIGIT = 9
 # Points that a scatter draws: more would be in the same cells.
 MOST_POINTS = 5000
+# So many rows of the data are written out, too: those of the truth table of a gate.
+FEW_ROWS = 4
 
 
 def draw(answers: Answers, width: int, height: int) -> Drawing:
@@ -121,8 +123,29 @@ def _words(answers: Answers, width: int) -> list[str]:
     elif answers.targets is not None:
         error = float(np.abs(answers.targets - answers.given).mean())
         lines.append(f"mean |{answers.target} - {answers.answer}| {scalar(error, 4)}")
-    lines = joined(lines, width)
-    return [*lines, *answers.notes]
+    if answers.kind == "plane" and answers.counts is None and len(answers.rows) <= FEW_ROWS:
+        return [*joined(lines, width), *_rows(answers, width), *answers.notes]
+    return [*joined(lines, width), *answers.notes]
+
+
+def _rows(answers: Answers, width: int) -> list[str]:
+    """Return lines of the rows of the data, each with what is wanted and what is answered."""
+    head, texts = ["→ ↑"], [" ".join(scalar(x, 3) for x in row) for row in answers.rows]
+    columns = [(answers.answer, answers.given)]
+    if answers.targets is not None:
+        columns.insert(0, (answers.target, answers.targets))
+    for name, numbers in columns:
+        head.append(name)
+        texts = [f"{text} │{scalar(x, 3)}" for text, x in zip(texts, numbers, strict=True)]
+    title = " │".join(head)
+    cell = max(map(len, texts)) + 2
+    across = max(1, (width - len(title)) // cell)
+    lines = []
+    for start in range(0, len(texts), across):
+        lead = title if start == 0 else ""
+        row = "".join("  " + text.ljust(cell - 2) for text in texts[start : start + across])
+        lines.append(together(f"{lead.ljust(len(title))}{row}".rstrip()))
+    return lines
 
 
 def _accuracy(answers: Answers) -> str:

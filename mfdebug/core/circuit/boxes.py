@@ -60,16 +60,14 @@ class Box:
     # The text on each output's wire, and its shape.
     names: list[str] = field(default_factory=list)
     shapes: list[str] = field(default_factory=list)
+    # Whether it is drawn with a frame; whether a wire starts there under a name, without one.
+    framed: bool = field(init=False)
+    input_like: bool = field(init=False)
 
-    @property
-    def framed(self) -> bool:
-        """Whether it is drawn with a frame."""
-        return self.kind in (Kind.OP, Kind.SCOPE, Kind.REPEAT)
-
-    @property
-    def input_like(self) -> bool:
-        """Whether a wire starts there under a name, without a frame."""
-        return self.kind in (Kind.INPUT, Kind.ENTRY)
+    def __post_init__(self) -> None:
+        """Note what a layout asks of each box a hundred times."""
+        self.framed = self.kind in (Kind.OP, Kind.SCOPE, Kind.REPEAT)
+        self.input_like = self.kind in (Kind.INPUT, Kind.ENTRY)
 
     def is_shared(self, port: int) -> bool:
         """Whether what an op sends back at a port is one of several contributions to a node."""

@@ -1,4 +1,4 @@
-"""Commands for demos: captions, pauses and expectations."""
+"""Commands for demos: captions, questions, pauses and expectations."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from mfdebug.core.breakpoints.evidence import evidence, evidence_text
 from mfdebug.core.commands.command import Argument, Command
 from mfdebug.core.expressions.parser import parse
 from mfdebug.core.expressions.present import PresentEnvironment
+from mfdebug.core.quiz.answers import right_words
+from mfdebug.core.quiz.scripted import scripted_question
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
@@ -41,6 +43,13 @@ def _wait(_console: Session, text: str) -> Reply:
     return Reply("", {"wait": seconds})
 
 
+def _ask(session: Session, text: str) -> Reply:
+    question = scripted_question(session.debugger, text)
+    right = right_words(question)
+    data = {"ask": question.ask, "choices": list(question.choices), "answer": right}
+    return Reply(f"{question.ask} {right}", data, subject=question)
+
+
 def _expect(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("expect what?", hint="usage: expect EXPR, as in: expect cost < 1")
@@ -60,6 +69,17 @@ DEMONSTRATING = [
         _say,
         details="In a demo it stays until the next caption.",
         instant=True,
+        argument=Argument.TEXT,
+        required=True,
+    ),
+    Command(
+        "ask",
+        "ask QUESTION? ANSWER",
+        "ask those who watch a demo for a number or a choice",
+        _ask,
+        details="ANSWER is an expression, or choices with | between them and * before the right "
+        "one: ask Which counts? the first | *both. On the screen of a demo the answer is typed.",
+        shows="line",
         argument=Argument.TEXT,
         required=True,
     ),

@@ -98,13 +98,14 @@ def _as_text(debugger: Debugger, title: str, drawing: Drawing) -> str:
 PLOTTING = [
     Command(
         "landscape",
-        "landscape [ENTRY [ENTRY] | gradient | path | off]",
+        "landscape [ENTRY [ENTRY] | gradient | path | off] [lr RATE...]",
         "the cost against what is trained, with the steps on it",
         _landscape,
         (Key("D", "landscape toggle"),),
         "One parameter: a curve. Two: shades, as for `landscape W1[0,0] b1[0]`. More: along the "
         "gradient, by learning rate; or, with `path`, over the plane in which the parameters have "
-        "moved most. The engine computes the costs in a copy: nothing here changes.",
+        "moved most. `landscape lr 0.001 0.01` says where these learning rates would land. The "
+        "engine computes the costs in a copy: nothing here changes.",
         argument=Argument.ENTRY,
         choices=("gradient", "path", "toggle", "off"),
         instant=True,

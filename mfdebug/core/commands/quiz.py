@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mfdebug.core.breakpoints.stop import Hit
 from mfdebug.core.commands.command import Argument, Command
 from mfdebug.core.commands.move import moved
 from mfdebug.core.format.table import text_lines
-from mfdebug.core.quiz.question import Question
-from mfdebug.core.quiz.quiz import Quiz, Verdict
-from mfdebug.core.quiz.score import read_score
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
+
+if TYPE_CHECKING:
+    from mfdebug.core.quiz.question import Question
+    from mfdebug.core.quiz.quiz import Quiz, Verdict
 
 ON = "the quiz is on: it asks before each step"
 
 
 def _quiz(session: Session, text: str) -> Reply:
+    from mfdebug.core.quiz.quiz import Quiz
+    from mfdebug.core.quiz.score import read_score
+
     word, _, rest = text.partition(" ")
     score = read_score(rest) if word == "on" else None
     if word not in ("", "on", "off", "score") or (rest and score is None):

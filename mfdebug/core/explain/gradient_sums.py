@@ -174,8 +174,14 @@ def _terms(
         # The op added up in another order, in which 0 is not what is left.
         return replace(_known_only(view, input_index, index, sent), notes=(ROUNDING,))
     edge = _Edge(view, op, explainer, input_index, index, ones)
+    terms = np.arange(amounts.size)
+    if explainer.copies_some:
+        # The others are copies of other entries; without any copy one term says so.
+        copied_to = np.flatnonzero(numbers)
+        terms = copied_to if copied_to.size else terms[:1]
 
-    def term_text(k: int) -> TermText:
+    def term_text(term: int) -> TermText:
+        k = int(terms[term])
         output = entry_in(local.region, k)
         return edge.term_text(output, float(upstream[k]), float(numbers[k]), float(amounts[k]))
 
@@ -184,7 +190,7 @@ def _terms(
     parts = explainer.divided(view, op, input_index, index, local.region, amounts)
     if parts:
         notes = (*notes, parts)
-    return Sums(edge.rule(local.region), (Bundle(amounts, term_text),), notes, reads=reads)
+    return Sums(edge.rule(local.region), (Bundle(amounts[terms], term_text),), notes, reads=reads)
 
 
 def _of_results(

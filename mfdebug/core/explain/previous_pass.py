@@ -51,6 +51,16 @@ def previous_pass(debugger: Debugger, node: int, *, gradient: bool) -> PreviousP
     return PreviousPass(array, None if initial else made or moment)
 
 
+def has_previous_pass(debugger: Debugger, node: int, *, gradient: bool) -> bool:
+    """Whether there is a pass with which a node's value or gradient can be compared.
+
+    It is not visited: what it had may turn out not to be known.
+    """
+    if debugger.state.freshness(node, gradient=gradient).absent:
+        return False
+    return _moment_before(debugger, node, gradient=gradient) is not None
+
+
 def _moment_before(debugger: Debugger, node: int, *, gradient: bool) -> int | None:
     """Return a moment at which a node has what it had one pass before; None if there is none."""
     state, timeline = debugger.state, debugger.timeline

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from mfdebug.core.format.cells import CUT, cells, cut_end, cut_name
 
@@ -22,8 +21,7 @@ _COMFORTABLE = 24
 _NUMBER = re.compile(r"([+-]?(?:[\d,]+|inf|nan))((?:\.\d+)?(?:e[+-]\d+)?(?: .*)?)")
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     """A column: "point" aligns numbers by their decimal points, and other words to the right.
 
     `cut` says how a column gets narrower if the table is too wide: at its end, or as a name, from
@@ -36,8 +34,7 @@ class Column:
     rank: int = 0
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """A row: a text per column, and what it refers to, for who wants to go there.
 
     `to` is a reference to a number (`EntryRef`), or the command line that goes there. `words` says
@@ -49,8 +46,7 @@ class Row:
     words: str = ""
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     """Rows under the heads of their columns.
 
     `left_out` rows more are only counted; `more` says what they are. A text has at most `most`

@@ -14,10 +14,14 @@ Kind = Literal["entries", "gradient", "path"]
 
 
 class View(Struct, frozen=True):
-    """What is drawn; `entries` are positions in the joined parameters, one or two."""
+    """What is drawn; `entries` are positions in the joined parameters, one or two.
+
+    `rates` are the learning rates whose landings are shown; without them, multiples of the present.
+    """
 
     kind: Kind
     entries: tuple[int, ...] = ()
+    rates: tuple[float, ...] = ()
 
 
 class Axis(Struct, frozen=True):

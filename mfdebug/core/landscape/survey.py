@@ -228,8 +228,8 @@ class _Sketch:
         found: list[Landing] = []
         if between or not rate > 0 or not engine.plan.updates_in(engine.step):
             return found
-        for multiple in multiples:
-            chosen = float(f"{multiple * rate:.12g}")
+        rates = self.view.rates or tuple(multiple * rate for multiple in multiples)
+        for chosen in (float(f"{rate:.12g}") for rate in rates):
             with engine.nodes_kept():
                 parameters = engine.landing(self.present, chosen)
                 if np.isfinite(parameters).all():

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+import msgspec
+
 from mfdebug.core.expressions.parser import parse_entry
 from mfdebug.core.landscape.landscape import View
 from mfdebug.core.timeline.computed_cursor import ComputedCursor
@@ -11,7 +13,9 @@ from mfdebug.core.timeline.debugger import Debugger, DebuggerError, node_or_erro
 from mfdebug.core.timeline.entry_ref import named
 from miniflow.ops.base import shape_text
 
-USAGE = "landscape [ENTRY [ENTRY] | gradient | path | off]"
+USAGE = "landscape [ENTRY [ENTRY] | gradient | path | off] [lr RATE...]"
+# The most learning rates whose landings are asked for.
+MOST_RATES = 5
 
 
 def view_named(debugger: Debugger, text: str) -> View:
@@ -21,6 +25,10 @@ def view_named(debugger: Debugger, text: str) -> View:
         raise DebuggerError("nothing is trained here: no landscape", where="landscape")
     computed = isinstance(debugger.cursor, ComputedCursor)
     words = text.split()
+    if "lr" in words and "lr" not in graph.by_name:
+        at = words.index("lr")
+        view = view_named(debugger, " ".join(words[:at]))
+        return msgspec.structs.replace(view, rates=_rates(words[at + 1 :]))
     if not words:
         count = _count(debugger)
         if count <= 2:
@@ -56,6 +64,20 @@ def entry_name(debugger: Debugger, position: int) -> str:
             return name if size == 1 else named(name, reversed(index))
         position -= size
     raise AssertionError("the position is of a parameter")
+
+
+def _rates(words: list[str]) -> tuple[float, ...]:
+    """Return the learning rates that a command names."""
+    try:
+        rates = tuple(map(float, words))
+    except ValueError:
+        rates = ()
+    if not 0 < len(rates) <= MOST_RATES or not all(0 < rate < math.inf for rate in rates):
+        raise DebuggerError(
+            f"1 to {MOST_RATES} learning rates are expected after lr",
+            hint="as in: landscape lr 0.001 0.01",
+        )
+    return rates
 
 
 def _count(debugger: Debugger) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator
 from mfdebug.core.quiz.asked_moment import AskedMoment
 from mfdebug.core.quiz.kinds.classes import ask_classes
 from mfdebug.core.quiz.kinds.matrices import ask_matrix
+from mfdebug.core.quiz.kinds.neurons import ask_neuron
 from mfdebug.core.quiz.kinds.sent import ask_sent
 from mfdebug.core.quiz.kinds.sums import ask_sum
 from mfdebug.core.quiz.kinds.turns import ask_turn
@@ -50,10 +51,12 @@ def _made(asked: AskedMoment) -> Iterator[Question]:
     elif phase == "forward":
         yield from ask_value(asked)
         yield from ask_matrix(asked)
+        yield from ask_neuron(asked)
     elif not state.unknown(asked.node, gradient=True):
         yield from ask_sent(asked)
         yield from ask_classes(asked)
         yield from ask_matrix(asked)
+        yield from ask_neuron(asked)
         yield from ask_sum(asked)
     yield from ask_turn(asked)
 

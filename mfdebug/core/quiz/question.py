@@ -36,8 +36,8 @@ class Question(Struct, frozen=True):
     `given` are the facts that are needed and `ask` is the question. The answer is `number`, one of
     `choices`, or of kind "sign" one of + - 0. `rule` and `working` explain it afterwards, `hint`
     before. `concept` is what is practised: questions of one concept are alike. `hides` are the
-    "value", "gradient" or "shape" of nodes, which the screen must not show. `scale` is the largest
-    term of a sum, for the rounding error of one that cancels.
+    "value", "gradient", "shape" or "name" of nodes, which the screen must not show. `scale` is the
+    largest term of a sum, for the rounding error of one that cancels.
     """
 
     moment: int

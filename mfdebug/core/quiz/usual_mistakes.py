@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from msgspec import Struct
 
@@ -153,7 +153,7 @@ def sum_mistakes(total: float, terms: Sequence[tuple[str, float]]) -> tuple[Mist
     return distinct(total, found())
 
 
-def distinct(answer: float, *groups: Iterator[Mistake]) -> tuple[Mistake, ...]:
+def distinct(answer: float, *groups: Iterable[Mistake]) -> tuple[Mistake, ...]:
     """Return the mistakes of numbers that differ from the answer, the first of equal ones."""
     kept: list[Mistake] = []
     for group in groups:

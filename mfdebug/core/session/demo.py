@@ -8,9 +8,9 @@
     expect w == 5
     pause
 
-`# graph` may also name a run file. A beat ends with `pause`. All other lines are ordinary command
-lines; lines that start with # are comments. A demo is played on the screen, or run without one, and
-fails if an `expect` does not hold.
+`# graph` may also name a run file. A beat ends with `pause`; after an `ask` it has no line but
+`expect`. All other lines are ordinary command lines; lines that start with # are comments. A demo
+is played on the screen, or run without one, and fails if an `expect` does not hold.
 """
 
 from __future__ import annotations
@@ -33,9 +33,11 @@ SUFFIX = ".demo"
 HEAD = "# mfdebug demo 1"
 _GRAPH, _TITLE = "# graph ", "# title "
 MOST_BYTES = 2**20
-PAUSE, WAIT, SAY, EXPECT = "pause", "wait", "say", "expect"
+PAUSE, WAIT, SAY, ASK, EXPECT = "pause", "wait", "say", "ask", "expect"
 # Seconds that a caption takes to read aloud: to start with, and per word.
 START_SECONDS, WORD_SECONDS = 1.2, 0.33
+# Seconds more to think about a question.
+THINK_SECONDS = 4.0
 
 
 class Beat(Struct, frozen=True):
@@ -51,9 +53,11 @@ class Beat(Struct, frozen=True):
 
     @property
     def seconds(self) -> float:
-        """How long autoplay shows the beat: the time to read its captions."""
+        """How long autoplay shows the beat: to read its captions, and to think about a question."""
         words = sum(len(text.split()) for text in self.captions)
-        return START_SECONDS + WORD_SECONDS * words
+        asks = any(line.startswith(f"{ASK} ") for _, line in self.lines)
+        thinks = asks or any("?" in text for text in self.captions)
+        return START_SECONDS + WORD_SECONDS * words + THINK_SECONDS * thinks
 
 
 class Demo(Struct, frozen=True):
@@ -74,7 +78,16 @@ def read_demo(path: Path, known: Callable[[str], object]) -> Demo:
     graph, title = _head(path, script.name)
     beats: list[Beat] = []
     lines: list[tuple[int, str]] = []
+    asked = False
     for number, line in script.lines:
+        word = line.partition(" ")[0]
+        if asked and word not in (PAUSE, EXPECT):
+            raise DebuggerError(
+                "the beat goes on after its question",
+                where=f"{script.name}: line {number}",
+                hint="end it with pause",
+            )
+        asked = word == ASK or (asked and word == EXPECT)
         if line == PAUSE:
             beats.append(Beat(tuple(lines)))
             lines = []
@@ -117,18 +130,20 @@ def demo_text(graph: str, title: str, lines: Iterable[str]) -> str:
     """Return the text of a demo file made from the command lines of a session.
 
     If there is no `pause` among them, each command gets a beat of its own, with the captions before
-    it and the expectations after it.
+    it and the expectations after it. A question ends its beat.
     """
     lines = list(lines)
     rows = [HEAD, _GRAPH + json.dumps(graph, ensure_ascii=False), _TITLE + title, ""]
-    done = False
+    done = asked = False
     for line in lines:
         word = line.split()[0]
-        if done and PAUSE not in lines and word not in (WAIT, EXPECT):
+        over = done and PAUSE not in lines and word not in (ASK, WAIT, EXPECT)
+        if over or (asked and word not in (PAUSE, EXPECT)):
             rows += [PAUSE, ""]
-            done = False
+            done = asked = False
         rows.append(line)
-        done = done or word not in (SAY, WAIT, EXPECT)
+        done = done or word not in (SAY, ASK, WAIT, EXPECT)
+        asked = word == ASK or (asked and word == EXPECT)
     return "\n".join(rows) + "\n"
 
 

@@ -6,19 +6,22 @@ import copy
 from collections import deque
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from mfdebug.core.breakpoints.breakpoints import Stops
 from mfdebug.core.breakpoints.stop import Stop
 from mfdebug.core.expressions.watches import Watch, Watches
 from mfdebug.core.format.table import Part
-from mfdebug.core.quiz.quiz import Quiz
 from mfdebug.core.session.plot import Plot
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.script import Origin, Script, read_script
 from mfdebug.core.session.transcript import Transcript
 from mfdebug.core.timeline.debugger import START, Debugger, Position, Progress
 from miniflow.graph import Graph
+
+if TYPE_CHECKING:
+    # The quiz is imported when it is on.
+    from mfdebug.core.quiz.quiz import Quiz
 
 # The most command lines kept for making a demo of the session.
 MOST_ACTIONS = 10_000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from _struct import Struct
 
-from ..ring import STOP_AT
+from ..ring import DETACHED, STOP_AT
 from .pass_kinds import walk
 
 TYPE_CHECKING = False
@@ -58,7 +58,7 @@ class Alike:
     def ended(self) -> bool:
         """Write the pass that has begun; return whether it is time to ask what comes next.
 
-        So it is if the debugger waits for this pass, or the next.
+        So it is if the debugger waits for this pass or the next, or no longer wants any.
         """
         recorder, outline = self._recorder, self._outline
         ring = recorder.ring
@@ -67,7 +67,9 @@ class Alike:
         number = recorder.number = recorder.number + 1
         if outline is not None:
             ring.put_short(outline.record, number)
-        return self._left <= 0 or recorder.traced or ring.word(STOP_AT) <= number + 1
+        if self._left <= 0 or recorder.traced or ring.word(STOP_AT) <= number + 1:
+            return True
+        return ring.word(DETACHED) != 0
 
     def seen(self, form: Hashable, outline: Outline) -> None:
         """Note of what form a pass was, as `walk` returns it, of which only the cost is written."""

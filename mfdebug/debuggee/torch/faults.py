@@ -44,6 +44,10 @@ class Faults:
         else:
             self.write()
 
+    def forget(self) -> None:
+        """Forget the error: what came after it was not watched."""
+        self._fault = None
+
     def write(self) -> None:
         """Write the error's pass, if there is one."""
         fault, self._fault = self._fault, None

@@ -142,8 +142,7 @@ class Gradients:
     def show(self, tensor: Any, name: str) -> None:
         """Write what a tensor was computed from, as the pass whose backward may follow."""
         self._tape.show(self._unseen.node_of(tensor, name))
-        self.pace.whole = True
-        self.pace.start()
+        self.pace.ask()
 
     def _fault(self, cost: Node, watched: Watched, error: BaseException | None) -> Fault | None:
         if not isinstance(error, Exception):

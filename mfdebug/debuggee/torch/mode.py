@@ -1,6 +1,14 @@
-"""The function mode that torch passes calls to, and torch's question without it."""
+"""The function mode that torch passes calls to, and where it is on torch's stack.
+
+While any mode is active, torch computes some things in another way: with gradients off, as in an
+evaluation, the results would differ in their last bits. So the mode is there only where gradients
+are wanted, and is left where nothing is noted.
+"""
 
 from __future__ import annotations
+
+import sys
+from _thread import get_ident
 
 from ..tracebacks import hidden
 
@@ -9,8 +17,150 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+# What the compiler's module calls around a compiled function, by the versions.
+WRAPPERS = ("compile_wrapper", "_fn")
 
-class WithoutMode:
+
+class Mode:
+    """A function mode of `torch` that passes each call of this thread to `call`.
+
+    `watches` says whether functions are noted at present.
+    """
+
+    def __init__(
+        self, torch: Any, call: Callable[[Any, Any, Any, Any], Any], watches: Callable[[], bool]
+    ) -> None:
+        self._torch = torch
+        self._watches = watches
+        self._mode = _new_mode(torch, call)
+        # Only this thread is recorded: the one that imports torch.
+        self.thread = get_ident()
+        # Calls of functions that are being handled: torch has taken the mode off its stack.
+        self.inside = 0
+        # Whether functions are noted, or the mode has yet to be left.
+        self.active = True
+        # Frames of torch that run something compiled.
+        self._compiled: list[Any] = []
+        # Whether the mode was on where the program has enabled gradients for a while.
+        self._before: list[bool] = []
+
+    def sync(self, *, on: bool = False) -> None:
+        """Enter the mode where gradients are wanted or it is to be `on`, and leave it elsewhere."""
+        if self.inside or get_ident() != self.thread:
+            return
+        wanted = on or self._torch.is_grad_enabled()
+        self.active = self._watches()
+        wanted = wanted and self.active and not self._compiled
+        if wanted is not self._is_on():
+            self._place(on=wanted)
+
+    def _is_on(self) -> bool:
+        c = self._torch._C
+        depth = range(c._len_torch_function_stack())
+        return any(c._get_function_stack_at(i) is self._mode for i in depth)
+
+    def _place(self, *, on: bool) -> None:
+        """Put the mode below those of the program, which leaves its own; or take it out there.
+
+        Modes for devices stay below it: torch expects them at the bottom.
+        """
+        c, above = self._torch._C, []
+        # Imported when a device is first chosen.
+        device = getattr(sys.modules.get("torch.utils._device"), "DeviceContext", ())
+        while depth := c._len_torch_function_stack():
+            top = c._get_function_stack_at(depth - 1)
+            if on and isinstance(top, device):
+                break
+            c._pop_torch_function_stack()
+            if top is self._mode:
+                break
+            above.append(top)
+        if on:
+            c._push_on_torch_function_stack(self._mode)
+        for mode in reversed(above):
+            c._push_on_torch_function_stack(mode)
+
+    # What torch's own functions are replaced by ------------------------------------------------
+
+    def switching(self, method: Any) -> Any:
+        """Return what switches gradients on or off in the place of a method."""
+
+        def switched(*args: Any, **kwargs: Any) -> Any:
+            if not self.active:
+                return method(*args, **kwargs)
+            before = self._torch.is_grad_enabled()
+            out = method(*args, **kwargs)
+            # In the forward of a function with a backward of its own, gradients are off without
+            # such a call, and come back without one.
+            if self._torch.is_grad_enabled() is not before:
+                self.sync()
+            return out
+
+        return switched
+
+    def entering(self, method: Any) -> Any:
+        """Return what enables gradients, or disables them altogether, for a while."""
+
+        def entered(*args: Any, **kwargs: Any) -> Any:
+            out = method(*args, **kwargs)
+            if get_ident() == self.thread:
+                self._before.append(self._is_on())
+                self.sync()
+            return out
+
+        return entered
+
+    def leaving(self, method: Any) -> Any:
+        """Return what ends that."""
+
+        def left(*args: Any, **kwargs: Any) -> Any:
+            out = method(*args, **kwargs)
+            if get_ident() == self.thread and self._before:
+                self.sync(on=self._before.pop())
+            return out
+
+        return left
+
+    def compiled(self, switch: Any) -> Any:
+        """Return what has functions compiled from there on: while they run, the mode is left."""
+        compiled = self._compiled
+
+        def switched(callback: Any) -> Any:
+            caller = sys._getframe(1)
+            if compiled and compiled[-1] is caller:
+                # It calls this a second time in the end.
+                before = switch(callback)
+                compiled.pop()
+                self.sync()
+                return before
+            # None is the callback of what is not to be compiled.
+            if caller.f_code.co_name not in WRAPPERS or callback is None:
+                return switch(callback)
+            # Nothing of ours may be called after the switch: it would be compiled.
+            compiled.append(caller)
+            self.sync()
+            return switch(callback)
+
+        return switched
+
+    def without(self, function: Any) -> Any:
+        """Return torch's question whether a function is passed on, asked without the mode."""
+        return _Without(function, self._call_without)
+
+    def _call_without(self, function: Any, arguments: Any) -> Any:
+        """Call a function without the mode, if no other mode is active."""
+        c = self._torch._C
+        alone = c._len_torch_function_stack() == 1 and c._get_function_stack_at(0) is self._mode
+        if not alone or not c._is_torch_function_enabled():
+            return function(*arguments)
+        c._pop_torch_function_stack()
+        try:
+            return function(*arguments)
+        finally:
+            c._push_on_torch_function_stack(self._mode)
+
+
+class _Without:
     """Torch's question whether a function is passed on: layers that ask it compute in another way.
 
     It is found where the original is looked up, as the compiler does.
@@ -31,9 +181,7 @@ class WithoutMode:
         return hash(self._function)
 
 
-def new_mode(torch: Any, call: Callable[[Any, Any, Any, Any], Any]) -> Any:
-    """Return a function mode of `torch` that passes each call to `call`."""
-
+def _new_mode(torch: Any, call: Callable[[Any, Any, Any, Any], Any]) -> Any:
     def __torch_function__(  # noqa: N807
         _: Any, function: Any, types: Any, args: Any = (), kwargs: Any = None
     ) -> Any:

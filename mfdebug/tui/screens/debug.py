@@ -135,6 +135,9 @@ class DebugScreen(QuizKeys):
     def hints(self) -> list[KeyHint]:
         """Return the key hints of the bottom line."""
         focused = None if self.focused is None else self.focused.id
+        if focused == "quiz" and self.question is None:
+            # The panel is hidden, and the focus is on its way to the list.
+            focused = None
         has_steps, phase = self.debugger.cursor.has_steps, self.debugger.where.phase
         return key_hints(keys_of(self), steps=has_steps, focused=focused, phase=phase)
 

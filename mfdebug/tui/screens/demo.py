@@ -13,20 +13,19 @@ from textual.widgets import Input
 
 from mfdebug.core.commands.demo import seconds_of
 from mfdebug.core.commands.interpreter import command_of
-from mfdebug.core.commands.quiz import asked
+from mfdebug.core.quiz.question import Question
 from mfdebug.core.session.demo import WAIT, Beat, Playback
 from mfdebug.core.session.reply import Reply
 from mfdebug.opening.shipped import ShippedDemo
 from mfdebug.tui.keys import KeyHint, bindings_at, bindings_over, keys_of
 from mfdebug.tui.presentation import Presentation, line_text
-from mfdebug.tui.screens.debug import DebugScreen
+from mfdebug.tui.screens.demo_questions import DemoQuestions
 from mfdebug.tui.screens.dialog import Dialog
-from mfdebug.tui.screens.prompt_keys import ANSWER
-from mfdebug.tui.widgets.message_line import KeyLine, MessageLine
+from mfdebug.tui.widgets.message_line import KeyLine
 from miniflow.errors import MiniflowError
 
 # Lines for which no key is displayed.
-SILENT = ("say ", "expect ", "pause", "quiz")
+SILENT = ("say ", "ask ", "expect ", "pause", "quiz")
 # Factors by which + and - change the reading time.
 PACES = (0.4, 0.6, 0.8, 1.0, 1.3, 1.7, 2.2)
 HINTS = [("demo-on", "next beat"), ("demo-back", "beat back"), ("demo-play", "autoplay")]
@@ -37,7 +36,7 @@ DEMO_KEYS = {"demo-on", "demo-back", "demo-play", "demo-return", "faster", "slow
 OVER_DIALOGS = {"demo-on", "demo-back", "demo-play", "demo-return"}
 
 
-class DemoScreen(DebugScreen):
+class DemoScreen(DemoQuestions):
     """The debugger's screen, with a script that advances at a key."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("demo")
@@ -61,8 +60,6 @@ class DemoScreen(DebugScreen):
         # Whether a beat is playing, whether it skips its pauses, and beats to go back at its end.
         self._showing = self._skipping = False
         self._beats_back = 0
-        # The answer that the script waits for, if it waits for one.
-        self._typed: asyncio.Future[str] | None = None
         # Whether the end has been announced.
         self._ended = False
         # The error of the last beat, if any.
@@ -124,57 +121,17 @@ class DemoScreen(DebugScreen):
             word, _, rest = line.partition(" ")
             if word == WAIT:
                 await self._wait(seconds_of(rest.strip()))
-            elif not await self.show_line(number, await self._answered_by_user(line)):
-                break
-        self.end_beat()
-
-    async def _answered_by_user(self, line: str) -> str:
-        """Let the user answer what a line of the script answers; return the line to run.
-
-        Without an answer, or while the demo plays by itself, it is the script's.
-        """
-        quiz = self.session.quiz
-        if quiz is None or not line.startswith(ANSWER) or self._autoplaying:
-            return line
-        words = asked(self.session)
-        while words:
-            self.query_one(MessageLine).say(f"{words}  (Enter shows the answer)", "ask")
-            self._typed = asyncio.get_running_loop().create_future()
-            self.prompt().open(ANSWER)
-            typed = await self._typed
-            self._typed = None
-            if not typed.startswith(ANSWER):
-                break
-            try:
-                quiz.check(self.debugger, typed.removeprefix(ANSWER))
-            except MiniflowError as error:
-                words = str(error)
             else:
-                return typed
-        return line
-
-    async def entered(self, line: str) -> None:
-        """Take the answer to a question of the script, or run another line."""
-        if self._typed is None:
-            await super().entered(line)
-        else:
-            self._end_question(line)
-
-    def left(self) -> None:
-        """Leave a question of the script unanswered, or close the prompt."""
-        if self._typed is None:
-            super().left()
-        else:
-            self._end_question("")
-
-    def _end_question(self, typed: str) -> None:
-        self.close_prompt()
-        if self._typed is not None and not self._typed.done():
-            self._typed.set_result(typed)
+                if not self._autoplaying:
+                    line = await self.answered_by_user(line)
+                if not await self.show_line(number, line):
+                    break
+        self.end_beat()
 
     def begin_beat(self) -> None:
         """Return to the state after the last beat."""
         self.close_dialogs()
+        self.drop_question()
         if not self.playback.on_script:
             self.playback.return_to_script()
         self.problem = ""
@@ -185,9 +142,12 @@ class DemoScreen(DebugScreen):
         if line.startswith(SILENT):
             # Without a frame of its own: the reply to the line before stays.
             try:
-                self.session.run(line)
+                asked = self.session.run(line).subject
             except MiniflowError as error:
                 self.problem = str(error)
+            else:
+                if isinstance(asked, Question):
+                    self.ask(asked)
             self.caption.show()
             for screen in self.app.screen_stack:
                 if isinstance(screen, Dialog):
@@ -265,6 +225,7 @@ class DemoScreen(DebugScreen):
 
     def _take_over(self) -> None:
         self.close_dialogs()
+        self.drop_question()
         self._autoplaying = False
         self._skip_wait.set()
 
@@ -327,11 +288,11 @@ class DemoScreen(DebugScreen):
         Any other key stops a demo that plays by itself.
         """
         super().key_arrived(event)
-        if self._typed is not None:
-            return False
         keys = keys_of(self)
         known = {key: id for id in DEMO_KEYS for key in keys.of(id)}  # noqa: A001
         demo_key = known.get(event.key)
+        if self.question is not None and self.app.screen is self:
+            return self._key_in_question(demo_key)
         if self._showing and event.key in keys.of("quit"):
             # While a line of the script runs, no other line would be run.
             self.app.exit()
@@ -349,6 +310,21 @@ class DemoScreen(DebugScreen):
         if not covered or demo_key not in OVER_DIALOGS:
             return False
         self.run_action_of(demo_key)
+        return True
+
+    def _key_in_question(self, demo_key: str | None) -> bool:
+        """Handle the demo's keys while a question is open; any other key is typed."""
+        if demo_key not in OVER_DIALOGS:
+            self._autoplaying = False
+            self._skip_wait.set()
+            return False
+        if demo_key == "demo-on" and self.panels.quiz.typed:
+            self.panels.quiz.action_enter()
+            return True
+        waits = self._showing
+        self.drop_question()
+        if demo_key != "demo-on" or not waits:
+            self.run_action_of(demo_key)
         return True
 
     def run_action_of(self, id: str) -> None:  # noqa: A002
@@ -370,6 +346,8 @@ class DemoScreen(DebugScreen):
 
     def hints(self) -> list[KeyHint]:
         """Return the key hints, those of the demo first."""
+        if self.question is not None:
+            return super().hints()
         keys = keys_of(self)
         chosen = HINTS if self.playback.on_script else HINTS_OFF
         own = [KeyHint(bound, keys.name(bound), words) for bound, words in chosen]
@@ -380,7 +358,7 @@ class DemoScreen(DebugScreen):
         self._show_progress()
 
     def _show_progress(self) -> None:
-        if self._showing:
+        if self._showing and self.question is None:
             return
         progress = f"{self.playback.beat}/{len(self.playback.demo.beats)}"
         lead = progress if self.playback.on_script else f"{progress} left"

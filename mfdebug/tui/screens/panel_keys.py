@@ -94,9 +94,12 @@ class PanelKeys(CommandScreen):
 
     def action_compare(self) -> None:
         """Show or hide what is asked about as the previous pass had it."""
-        shown = self.panels.node.compare()
-        self.panels.node.show()
+        node = self.panels.node
+        shown = node.compare()
+        node.show()
         self.panels.draw_titles()
         key = keys_of(self).name("compare")
         words = f"the previous pass is beside the present one; {key} hides it"
+        if node.node is None:
+            words = f"from the next node on, the previous pass is shown, too; {key} hides it"
         self.say(words if shown else "only the present pass is shown")

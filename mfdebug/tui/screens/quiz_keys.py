@@ -6,15 +6,19 @@ circuit, and the line that says what comes next says the score.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.widgets import Input as TextInput
 
 from mfdebug.core.commands.quiz import open_question
-from mfdebug.core.quiz.question import Question
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.keys import keys_of
 from mfdebug.tui.screens.prompt_keys import PromptKeys
 from mfdebug.tui.widgets.quiz_panel import QuizPanel
 from miniflow.errors import MiniflowError
+
+if TYPE_CHECKING:
+    from mfdebug.core.quiz.question import Question
 
 ASKING = "asking"
 
@@ -64,13 +68,16 @@ class QuizKeys(PromptKeys):
             self.panels.zoom("")
         self.panels.quiz.open(question)
         self.debugger.state.concealed = question.hides
-        # The node that is asked about, in the list and in the circuit, unless that is the answer.
-        if question.kind != "order":
-            self.panels.shown.show(question.node)
+        self.show_asked(question)
         self.add_class(ASKING)
         self.set_focus(self.panels.quiz)
         self.show_moment()
         self.say_score()
+
+    def show_asked(self, question: Question) -> None:
+        """Show the node that is asked about in list and circuit, unless that is the answer."""
+        if question.kind != "order":
+            self.panels.shown.show(question.node)
 
     def say_score(self) -> None:
         """Show the score in the message line, which would say what comes next."""
@@ -99,24 +106,37 @@ class QuizKeys(PromptKeys):
 
     async def on_quiz_panel_answered(self, event: QuizPanel.Answered) -> None:
         """Judge the answer; without one, skip the question."""
-        if self.question is None or self.session.quiz is None:
-            return
-        if event.text:
-            try:
-                self.session.quiz.check(self.debugger, event.text)
-            except MiniflowError as error:
-                self.panels.quiz.show_problem(str(error))
-                return
-        self.close_question()
-        await self.run_line(f"answer {event.text}" if event.text else "skip")
+        if self.question is not None:
+            await self.take_answer(event.text)
 
     def on_quiz_panel_hint_asked(self) -> None:
         """Show the hint."""
         if self.question is not None:
-            self.panels.quiz.show_hint(self.session.run("hint").data["hint"])
-            self.say_score()
+            self.give_hint()
 
     def on_quiz_panel_left(self) -> None:
+        """Close the question without an answer."""
+        self.leave_question()
+
+    async def take_answer(self, text: str) -> None:
+        """Judge an answer to the open question; without one, skip it."""
+        if self.session.quiz is None:
+            return
+        if text:
+            try:
+                self.session.quiz.check(self.debugger, text)
+            except MiniflowError as error:
+                self.panels.quiz.show_problem(str(error))
+                return
+        self.close_question()
+        await self.run_line(f"answer {text}" if text else "skip")
+
+    def give_hint(self) -> None:
+        """Show the hint of the open question."""
+        self.panels.quiz.show_hint(self.session.run("hint").data["hint"])
+        self.say_score()
+
+    def leave_question(self) -> None:
         """Close the question without an answer."""
         self.follow()
         self.close_question()

@@ -116,6 +116,8 @@ class TextScreen(Dialog[Target | None]):
         super().__init__()
         self._heading = title
         self._parts = parts
+        # The columns of its lines; the frame has its new width only after the next layout.
+        self._columns = 0
 
     def compose(self) -> ComposeResult:
         """A title, the lines, what the chosen row says, and how to close."""
@@ -133,7 +135,7 @@ class TextScreen(Dialog[Target | None]):
         outer = min(self.size.width, max(outer, needed + AROUND))
         dialog, text = self.query_one("#dialog"), self.query_one(TextLines)
         dialog.styles.width = dialog.styles.max_width = outer
-        width = outer - AROUND
+        width = self._columns = outer - AROUND
         content, is_cut = self._lines(width)
         words = [wrap(line.row.words, width) for line in content if line.row is not None]
         used = min(MOST_WORDS, max(map(len, words), default=0)) if is_cut else 0
@@ -169,8 +171,7 @@ class TextScreen(Dialog[Target | None]):
         below = self.query_one("#dialog-words", Static)
         chosen = self.query_one(TextLines).chosen
         if below.display and chosen is not None:
-            width = self.query_one("#dialog").outer_size.width - AROUND
-            lines = wrap(chosen.words, max(20, width))
+            lines = wrap(chosen.words, max(20, self._columns))
             if len(lines) > MOST_WORDS:
                 lines = [*lines[: MOST_WORDS - 1], f"{lines[MOST_WORDS - 1]} …"]
             below.update("\n".join(lines), layout=False)

@@ -35,7 +35,7 @@ from miniflow.errors import MiniflowError
 from miniflow.node import Input
 
 STEP = " › "
-# The most lines of the equation; a sum of a thousand terms is shown by the list of terms.
+# The most lines of the equation; a longer sum is shown by the list of its terms.
 MAX_EQUATION = 7
 # The fewest terms that are seen below matrices.
 FEW_TERMS = 3
@@ -114,10 +114,12 @@ class WhyScreen(Dialog[EntryRef | None]):
         if here.cause.meetings:
             # What the matrices show is not written out, too.
             told = [told[0], told[-1]]
-        lines = [_wrapped(line, width) for line in told]
-        equation = [Segment(part) for line in lines for part in line]
+        several = len(here.cause.terms) > 1
+        equation = _equation(told, width)
+        if len(equation) > MAX_EQUATION and several:
+            # A part of the sum would not be equal to the number in the last line.
+            equation = _equation([told[0], told[-1]], width)
         if len(equation) > MAX_EQUATION:
-            # The last line is the number itself.
             equation = [*equation[: MAX_EQUATION - 1], equation[-1]]
         equation_view = self.query_one("#why-equation", WhyLines)
         notes = [
@@ -125,7 +127,6 @@ class WhyScreen(Dialog[EntryRef | None]):
             for part in wrap(here.cause.note, width)
             if part
         ]
-        several = len(here.cause.terms) > 1
         view = self.query_one(LeadLines)
         leads = self._lead_lines(view, width)
         self.query_one(KeyWords).use(KEYS if cell_len(KEYS) <= width else FEW_KEYS)
@@ -325,6 +326,10 @@ def _met(cause: Cause, width: int, room: int) -> list[Segment]:
             break
         met += lines
     return met
+
+
+def _equation(told: list[str], width: int) -> list[Segment]:
+    return [Segment(part) for line in told for part in _wrapped(line, width)]
 
 
 def _wrapped(line: str, width: int) -> list[str]:

@@ -83,13 +83,19 @@ class LinesView(ScrollView, can_focus=False):
         self._lines = tuple(lines)
         self.reload(_extent(self._lines))
 
-    def reload(self, extent: Size | None = None) -> None:
-        """Request the visible lines again; `extent` is the content's new size, if it changed."""
+    def reload(self, extent: Size | None = None, *, reveal: int | None = None) -> None:
+        """Request the visible lines again; `extent` is the content's new size, if it changed.
+
+        Line `reveal` is made visible before: lines that it scrolls away would be drawn in vain.
+        """
         if extent is not None:
             self._extent = extent
         if not self.is_mounted:
+            self._revealed = reveal if reveal is not None else self._revealed
             return
         self._resize_content()
+        if reveal is not None:
+            self.reveal(reveal)
         self._clear_if_stale()
         width, height = self.size
         if not height:

@@ -24,6 +24,7 @@ from mfdebug.tui.widgets.selected_row import REVERSED, has_few_colours
 
 # The most lines of a message; a screen of 20 lines has no room for more.
 MAX_LINES = 3
+NO_BREAK = "\xa0"
 
 Tone = Literal["next", "answer", "ask", "stop", "error", "busy"]
 PREFIXES: dict[Tone, str] = {"error": " ! ", "busy": " » ", "stop": " ● ", "ask": " ? "}
@@ -76,7 +77,7 @@ class MessageLine(LinesView):
         """Draw the message in the present width and colours."""
         prefix = PREFIXES.get(self._tone, " ")
         width = self.size.width or 80
-        lines = wrap(self._text, self.room(self._tone)) or [""]
+        lines = _wrapped(self._text, self.room(self._tone)) or [""]
         if self._tone in ("next", "busy"):
             lines = [self._text]
         elif len(lines) > MAX_LINES:
@@ -115,6 +116,15 @@ class MessageLine(LinesView):
         if coming.phase == "feed":
             words = f"SGD step {coming.sgd_step} begins with the feed"
         return f"next: {words}"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Break a message into lines, but not in what it ends on after two blanks: the score."""
+    said, gap, end = text.rpartition("  ")
+    if not gap or cell_len(end) > width // 2:
+        return wrap(text, width)
+    lines = wrap(f"{said}{gap}{end.replace(' ', NO_BREAK)}", width)
+    return [*lines[:-1], lines[-1].replace(NO_BREAK, " ")]
 
 
 # From this width on, there is more space between keys.

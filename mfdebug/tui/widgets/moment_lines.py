@@ -10,6 +10,7 @@ from rich.style import Style
 from mfdebug.config.bindings import Keys
 from mfdebug.core.explain.moment_text import explain
 from mfdebug.core.explain.ordering_text import wait_text
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.terminal.text_fitting import wrap
 from mfdebug.tui.widgets.tensor import Line
@@ -59,11 +60,13 @@ def _start(
         text = f"It continues a run after {before:,} SGD steps."
         yield from ([Segment(part, style("dim"))] for part in wrap(text, width))
     yield []
+    found = isinstance(debugger, ComputedDebugger)
     hints = [
         ("step", f"steps on, {keys.name('back')} back: a node at a time"),
         ("next", "to the end of a phase"),
         *([("sgd", "one whole SGD step")] if graph.trains else []),
-        ("help", "all keys and commands"),
+        *([("order", f"how the order is found, {keys.name('help')} all keys")] if found else []),
+        *([] if found else [("help", "all keys and commands")]),
     ]
     for key, words in hints:
         yield [Segment(keys.name(key), style("title")), Segment(f" {words}")]

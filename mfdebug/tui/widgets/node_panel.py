@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mfdebug.core.explain.images import Picture, picture_of
-from mfdebug.core.explain.previous_pass import PreviousPass, previous_pass
+from mfdebug.core.explain.previous_pass import PreviousPass, has_previous_pass, previous_pass
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef, Index
 from mfdebug.core.timeline.timeline import Phase
@@ -153,6 +153,15 @@ class NodePanel(LinesView, can_focus=True):
         """Show or hide value or gradient of the previous pass; return whether it is shown."""
         self._compares = not self._compares
         return self._compares
+
+    @property
+    def compares(self) -> bool | None:
+        """Whether the previous pass is shown, too; None where there is none."""
+        node = self.node
+        if node is None or self.debugger.moment < 0:
+            return None
+        gradient = self.asks_gradient(node)
+        return self._compares if has_previous_pass(self.debugger, node, gradient=gradient) else None
 
     def action_entry(self, rows: int, columns: int) -> None:
         """Move the selected entry by lines and columns; past the end of a line is the next line."""

@@ -161,7 +161,9 @@ class OrderLines:
         waiting = self._debugger.state.value_freshness(node).absent
         plain = style("order--now" if now else "order--dim" if waiting else "order--plain")
         indent = " " * self._indent * row.level
-        name = self._names.text(node, max(1, columns.name - len(indent)))
+        room = max(1, columns.name - len(indent))
+        hidden = (node, "name") in self._debugger.state.concealed
+        name = fit(ASKED, room) if hidden else self._names.text(node, room)
         return [
             Segment(self._stop_marks.get(node, " "), style("order--stop")),
             Segment("▶ " if now else "  ", style("order--now")),

@@ -176,8 +176,8 @@ class OrderTree(LinesView, can_focus=True):
     def show_cursor(self) -> None:
         """Show where the cursor is, if nothing else has changed."""
         self._fit()
-        self.reload(Size(self.line_width, len(self._rows) * self._spacing))
-        self.reveal(self._cursor * self._spacing)
+        extent = Size(self.line_width, len(self._rows) * self._spacing)
+        self.reload(extent, reveal=self._cursor * self._spacing)
 
     def _fit(self) -> None:
         if self._order_lines.fit(self.line_width):

@@ -91,7 +91,7 @@ class Panels(Horizontal):
         with Vertical(id="left"):
             yield PanelTitle("order")
             yield self.order
-            yield Legend(id="legend")
+            yield Legend(len(self.order.debugger.graph), id="legend")
             yield self.watches
             yield self.stops
         with Container(id="work"):
@@ -173,13 +173,20 @@ class Panels(Horizontal):
         """Draw the title lines to their width, that of the focused panel in bold."""
         focused = self.screen.focused
         for title in self.query(PanelTitle):
-            notes = [self._hidden_words()] if title.panel == "node" else []
+            notes = self._node_notes() if title.panel == "node" else []
             if title.panel == "circuit" and self.shows_circuit:
                 notes = self.circuit.notes()
             headings = self.order.headings if title.panel == "order" else ()
             title.draw(None if focused is None else focused.id, headings, notes)
         self.cost.draw_title(focused=focused is self.cost)
         self.plot.draw_title(focused=focused is self.plot)
+
+    def _node_notes(self) -> list[str]:
+        """Return what the node's title ends on: the previous pass, then what is out of view."""
+        hidden, key = self._hidden_words(), keys_of(self).name("compare")
+        words = {None: "", False: f"{key} previous pass", True: f"{key} hides the previous"}
+        before = words[self.node.compares]
+        return ["  ".join(filter(None, (before, hidden))), hidden, before]
 
     def _hidden_words(self) -> str:
         """Return how many lines of the node panel are out of view, and the keys that show them."""

@@ -26,6 +26,8 @@ from mfdebug.tui.widgets.lines import LinesView
 # The most characters of an answer.
 MOST = 24
 CURSOR = "▏"
+# Of the further lines of a choice: below its first word.
+CHOICE_INDENT = 5
 # The keys of the screen that work while a question is open.
 PASSED = ("help", "quit")
 
@@ -78,6 +80,11 @@ class QuizPanel(LinesView, can_focus=True):
         self._typed = self._hint = self._problem = ""
         # The choice in each line of the content that has one.
         self._choice_at: dict[int, int] = {}
+
+    @property
+    def typed(self) -> str:
+        """What has been typed so far."""
+        return self._typed
 
     def open(self, question: Question) -> None:
         """Show a question, with an empty answer."""
@@ -173,12 +180,9 @@ class QuizPanel(LinesView, can_focus=True):
         width = max(20, self.size.width - 3)
         lines: list[Strip] = []
 
-        def add(text: str, style: str, indent: int = 0, hanging: int = 0) -> None:
-            first = True
-            for part in wrap(text, width - indent - hanging):
-                lead = " " * (indent + (0 if first else hanging))
-                lines.append(self._strip(f"{lead}{part}", style, width))
-                first = False
+        def add(text: str, style: str, indent: int = 0) -> None:
+            for part in wrap(text, width - indent):
+                lines.append(self._strip(f"{' ' * indent}{part}", style, width))
 
         focus = "━" if self.has_focus else "─"
         title = f"{focus} quiz ".ljust(self.size.width, focus)
@@ -190,7 +194,10 @@ class QuizPanel(LinesView, can_focus=True):
         for number, choice in enumerate(question.listed):
             self._choice_at[len(lines)] = number
             chosen = bool(self._typed) and self._typed == LETTERS[number]
-            add(f"{'▸' if chosen else ' '} {choice}", "answer" if chosen else "choice", 0, 5)
+            mark, style = ("▸", "answer") if chosen else (" ", "choice")
+            first, *rest = wrap(choice, width - CHOICE_INDENT)
+            lines.append(self._strip(f"{mark} {first}", style, width))
+            lines += [self._strip(f"{' ' * CHOICE_INDENT}{part}", style, width) for part in rest]
         lines.append(self._strip("", "given", width))
         words = f"answer  {self._typed}{CURSOR}"
         form = f"   {question.form}"

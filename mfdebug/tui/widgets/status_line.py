@@ -68,7 +68,11 @@ class StatusLine(LinesView):
         long, short = self._pieces(short=False), self._pieces(short=True)
         batch = self._batch()
         placed = [([*long[0], (f"   {words}", label)], long[1]) for words in batch]
-        placed += [([*short[0], (f" {words}", label)], short[1]) for words in batch[-1:]]
+        placed += [
+            ([*short[0], (f"{gap}{words}", label)], short[1])
+            for gap in ("   ", " ")
+            for words in batch[-1:]
+        ]
         for pairs in (placed, [long, (long[0], short[1]), short]):
             for beside in (name, SHORTEST_NAME):
                 for left, right in pairs:

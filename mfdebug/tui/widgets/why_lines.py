@@ -83,8 +83,8 @@ class TermList(WhyLines):
         self._cause, self._term = cause, term
         # Before the first layout there is no width.
         self._fitted = Fitted(term_table(cause, cause.left_out_sum), self.line_width or None)
-        self.reload(Size(self.line_width, len(cause.terms) + bool(cause.left_out)))
-        self.reveal(term)
+        extent = Size(self.line_width, len(cause.terms) + bool(cause.left_out))
+        self.reload(extent, reveal=term)
 
     def on_click(self, event: Click) -> None:
         """Report the term that was clicked."""

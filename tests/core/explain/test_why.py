@@ -28,7 +28,7 @@ from miniflow.errors import MiniflowError, ShapeError
 from miniflow.files import load
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
-from miniflow.ops import MSE, OPS, Add, Linear, Log, MatMul, Max, Mul, Sigmoid, Sum
+from miniflow.ops import MSE, OPS, Add, Linear, Log, MatMul, Max, Mul, Sigmoid, Sum, Take, Tile
 from miniflow.plans.without_gradient import inputs_without_gradient
 from miniflow.training.optimizers import Adam
 from tests.support.counting import lines_run
@@ -503,6 +503,29 @@ def test_of_many_terms_the_largest_are_listed() -> None:
     told = cause_lines(cause, debugger)
     assert told[1].endswith(" + … (4,996 more)")
     assert told[-1].startswith("  … 4,988 more, together ")
+
+
+@pytest.mark.parametrize("op", ["take", "tile"])
+def test_only_copies_of_an_entry_are_terms_of_its_gradient(op: str) -> None:
+    table = Input("E", value=[1.0, 2.0, 3.0, 4.0, 5.0], trainable=True)
+    if op == "take":
+        rows = Input("i", value=[1, 0, 1, 2, 0, 0, 3, 2, 2, 3, 1, 3])
+        copied = Take(table, rows, axis=0, name="t")
+        factors = ["∂cost/∂t[0]·[i[0] = 1]", "∂cost/∂t[2]·[i[2] = 1]", "∂cost/∂t[10]·[i[10] = 1]"]
+    else:
+        copied = Tile(table, repeats=[3], name="t")
+        factors = ["∂cost/∂t[1]", "∂cost/∂t[6]", "∂cost/∂t[11]"]
+    debugger = debugger_at_end(Sum(Mul(copied, copied), name="cost"))
+    cause = why(debugger, EntryRef(debugger.graph.index_of("E"), "grad", (1,)))
+    assert [term.amount for term in cause.terms] == [4.0, 4.0, 4.0]
+    for term, factor in zip(cause.terms, factors, strict=True):
+        assert factor in term.symbols
+    assert cause.left_out == 0
+    # One that has no copy says so, instead of a row for every copy of another.
+    if op == "take":
+        cause = why(debugger, EntryRef(debugger.graph.index_of("E"), "grad", (4,)))
+        assert cause.number == 0.0
+        assert len(cause.terms) <= 1
 
 
 def test_a_larger_layer_takes_no_more_lines_to_explain() -> None:

@@ -59,6 +59,13 @@ def test_wx_at_the_start_shows_where_four_rates_lead() -> None:
     assert [landing.at[0] for landing in found.landings] == pytest.approx([4.4, 3.8, 2, -1])
 
 
+def test_named_rates_are_those_that_land() -> None:
+    found = surveyed(at_step("wx", 0), "lr 0.001 0.005 0.01 0.02")
+    assert [landing.rate for landing in found.landings] == [0.001, 0.005, 0.01, 0.02]
+    assert [landing.at[0] for landing in found.landings] == pytest.approx([4.4, 2, -1, -7])
+    assert found.axes[0].at[0] < -7
+
+
 def test_the_slope_at_3_92_is_384() -> None:
     assert surveyed(at_step("wx", 2)).slope == pytest.approx(384)
 
@@ -172,6 +179,10 @@ def test_an_entry_among_others_says_so() -> None:
         ("xor", "W1", r"W1 has 4 entries \(2x2\)"),
         ("xor", "W1[2,0]", "does not exist"),
         ("xor", "b1[0] b1[1] b2", "at most two"),
+        ("wx", "lr", "1 to 5 learning rates"),
+        ("wx", "w lr 0.1 x", "1 to 5 learning rates"),
+        ("wx", "lr -1", "1 to 5 learning rates"),
+        ("wx", "lr 1 2 3 4 5 6", "1 to 5 learning rates"),
     ],
 )
 def test_what_has_no_landscape_is_an_error(name: str, text: str, problem: str) -> None:

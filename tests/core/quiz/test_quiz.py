@@ -20,7 +20,7 @@ from mfdebug.opening.shipped import shipped
 from miniflow.files import load
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
-from miniflow.ops import Add, Exp, Max, Mul, Op, ReLU, Sub, Sum
+from miniflow.ops import Add, Exp, Max, Mul, Neg, Op, ReLU, Sub, Sum
 from miniflow.training.optimizers import SGD, Momentum
 from tests.support.debuggers import network, state
 from tests.support.quiz_truth import truth, typed, wrong_answer
@@ -70,7 +70,7 @@ def test_every_question_about_a_shipped_graph_can_be_answered(path: Path) -> Non
     moments = debuggers[0].timeline.clamp(2 * debuggers[0].timeline.length)
     quiz = ask_all(min(moments, MOST_MOMENTS), *debuggers)
     # It is one Linear of vectors, whose inputs are not trained.
-    assert quiz.score.asked or path.stem == "lesson-neuron"
+    assert quiz.score.asked
 
 
 @pytest.mark.parametrize("optimizer", [SGD(0.1), Momentum(0.05)], ids=repr)
@@ -306,3 +306,35 @@ def test_a_relu_at_a_negative_input_sends_0() -> None:
     assert question is not None
     assert question.ask == "What does r send to x?"
     assert Quiz().answer(debugger, "0").text == "right: 1 × 0 = 0"
+
+
+def test_a_neuron_is_asked_about_and_what_it_sends_to_each_input() -> None:
+    asks = set()
+    for seed in range(9):
+        debugger, stepped, before = (
+            ComputedDebugger(load(PATHS["lesson-neuron"])) for _ in range(3)
+        )
+        for moment in (1, 2):
+            debugger.move(moment)
+            before.move(moment)
+            stepped.move(moment + 1)
+            question = Quiz(seed).asked(debugger)
+            assert question.number == truth(question, stepped, before)
+            asks.add(question.ask.partition("[")[0])
+    assert asks == {
+        "What is f?", "What does f send to x", "What does f send to w", "What does f send to b?"
+    }  # fmt: skip
+
+
+def test_a_neuron_without_its_bias_is_a_usual_mistake() -> None:
+    debugger = ComputedDebugger(load(PATHS["lesson-neuron"]))
+    debugger.move(1)
+    told = Quiz().answer(debugger, "10.7").text
+    assert told.startswith("not so: 10.7 lacks b. Each input meets its weight")
+    assert "6 × 0.5 + 14 × 0.25 + 3 × 1.4 + 2 = 12.7" in told
+
+
+def test_the_answer_of_a_negation_is_explained_by_its_formula() -> None:
+    debugger = of(Neg(x(5.0), name="n"))
+    asked(debugger, "n", "forward")
+    assert Quiz().answer(debugger, "7").text == "not so: it is -5. -x = -5."

@@ -47,6 +47,17 @@ def test_a_demo_is_read_beat_by_beat() -> None:
     assert demo.beats[0].seconds == pytest.approx(1.2 + 0.33 * 7)
 
 
+def test_a_question_gets_four_seconds_more(tmp_path: Path) -> None:
+    path = tmp_path / "asking.demo"
+    path.write_text(
+        '# graph "wx"\nsay one two\npause\nsay one two?\npause\n'
+        "say one two\nask How many? 2\nexpect w == 5\n"
+    )
+    said, wondered, asked = read_demo(path, check_known).beats
+    assert said.seconds == pytest.approx(1.2 + 0.33 * 2)
+    assert wondered.seconds == asked.seconds == pytest.approx(said.seconds + 4)
+
+
 def test_a_last_beat_needs_no_pause(tmp_path: Path) -> None:
     demo = read_demo(written(tmp_path, "step", "pause", "say the end"), check_known)
     assert [beat.lines for beat in demo.beats] == [((3, "step"),), ((5, "say the end"),)]
@@ -64,6 +75,7 @@ def test_a_graph_beside_the_demo_is_found(tmp_path: Path) -> None:
     [
         (["stpe", "pause"], '"wx"', "some.demo: line 3: there is no command 'stpe'"),
         (["step \x1b[2J"], '"wx"', "some.demo: line 3: contains control characters"),
+        (["ask What? 2", "step"], '"wx"', "some.demo: line 4: the beat goes on after its question"),
         ([], '"wx"', "some.demo: the demo is empty"),
         (["step"], "wx", "some.demo: line 2: expected a graph name, as in"),
         (["step"], "[1]", "some.demo: line 2: expected a graph name, as in"),
@@ -205,6 +217,25 @@ def test_record_makes_a_demo_of_what_was_done(tmp_path: Path) -> None:
     other = session()
     assert run_through(other, demo) == 1
     assert bits(other) == bits(on)
+
+
+def test_a_recorded_question_ends_its_beat(tmp_path: Path) -> None:
+    on = session()
+    for line in (
+        "say first",
+        "ask What is 1 + 1? 2",
+        "step",
+        "ask How many? 1 + 1",
+        "expect w == 5",
+    ):
+        on.run(line)
+    on.run(f"record {tmp_path / 'mine.demo'}")
+    on.run("pause")
+    on.run("step")
+    on.run(f"record {tmp_path / 'typed.demo'}")
+    for name, counts in (("mine", [2, 3]), ("typed", [2, 3, 1])):
+        beats = read_demo(tmp_path / f"{name}.demo", check_known).beats
+        assert [len(beat.lines) for beat in beats] == counts
 
 
 def test_pauses_that_were_typed_are_the_only_ones(tmp_path: Path) -> None:

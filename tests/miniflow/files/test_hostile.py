@@ -18,6 +18,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from miniflow import limits
 from miniflow.errors import FileError, MiniflowError
@@ -87,12 +88,44 @@ def test_a_large_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
         load(path)
 
 
-@pytest.mark.parametrize("name", ["big.csv", "big.npz", "big.safetensors"])
-def test_a_large_table_is_refused_before_it_is_read(tmp_path: Path, name: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "most"),
+    [
+        ("big.csv", "269,484,032"),
+        ("big.npz", "269,484,032"),
+        ("big.safetensors", "2,164,260,864"),
+    ],
+)
+def test_a_large_table_is_refused_before_it_is_read(tmp_path: Path, name: str, most: str) -> None:
     with (tmp_path / name).open("wb") as file:
         file.truncate(2**40)
     with at_most():
-        assert "bytes (at most 269,484,032)" in refused_value(tmp_path, file=name)
+        assert f"bytes (at most {most})" in refused_value(tmp_path, file=name)
+
+
+def test_what_a_tensor_file_has_is_bounded_by_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save_file({"a": np.ones(3000), "b": np.ones(2000)}, tmp_path / "t.safetensors")
+
+    def nodes(*tensors: str) -> bytes:
+        made = [
+            {"name": f"x{i}", "op": "Input", "value": {"file": "t.safetensors", "tensor": tensor}}
+            for i, tensor in enumerate(tensors)
+        ]
+        cost = {"name": "cost", "op": "Sum", "inputs": ["x0"]}
+        return json.dumps({"miniflow": 1, "nodes": [*made, cost], "cost": "cost"}).encode()
+
+    monkeypatch.setattr(limits, "NUMBERS", 2500)
+    loads(nodes("a", "b"), tmp_path, "t.json")
+    # Another use of a tensor has no bytes of its own in the file.
+    loads(nodes("a", "b", "b"), tmp_path, "t.json")
+    assert "2,500 in all values" in refused(nodes("b", "b", "b", "b"), tmp_path)
+    assert "2,500 in all values" in refused(nodes("a", "a"), tmp_path)
+    np.savez(tmp_path / "t.npz", a=np.ones(3000))
+    assert "at most 2,500" in refused_value(tmp_path, file="t.npz", tensor="a")
+    monkeypatch.setattr(limits, "TOTAL_NUMBERS", 4500)
+    assert "4,500 in all values" in refused(nodes("a", "b"), tmp_path)
 
 
 @pytest.mark.parametrize(

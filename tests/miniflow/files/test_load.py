@@ -97,7 +97,7 @@ def test_markup_in_an_unknown_name_stands_in_the_error_as_it_is() -> None:
 
 def test_one_node_twice_in_one_op() -> None:
     graph = read(X, {"name": "f", "op": "Mul", "inputs": ["x", "x"]})
-    assert graph.consumers[0] == [(1, 0), (1, 1)]
+    assert graph.consumers[0] == ((1, 0), (1, 1))
     assert graph["x"].outbound_nodes == [graph["f"]]
 
 

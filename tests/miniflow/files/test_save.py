@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from safetensors.numpy import save_file
 
+from miniflow import limits
 from miniflow.errors import FileError
 from miniflow.files import load, save
 from miniflow.files.save import INLINE
@@ -442,6 +443,34 @@ def test_what_the_format_cannot_hold_is_refused(graph: Graph, said: str, tmp_pat
     assert str(raised.value).startswith("g.json: ")
     assert [entry.name for entry in tmp_path.iterdir()] == ["g.json"]
     assert path.read_text() == "old"
+
+
+def test_a_value_beyond_what_a_file_may_ask_for_is_saved_with_its_numbers(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    graph = Graph.of(Sum(Input("W", value=np.arange(6000.0), shape=(6000,), trainable=True)))
+    graph = Graph(graph.nodes, training=Training(Adam()))
+    monkeypatch.setattr(limits, "NUMBERS", 2500)
+    train(graph, 2)
+    save(graph, tmp_path / "g.json")
+    same(graph, load(tmp_path / "g.json"))
+    before = sorted(tmp_path.iterdir())
+    monkeypatch.setattr(limits, "TOTAL_NUMBERS", 5000)
+    with pytest.raises(FileError, match="its value is too large"):
+        save(graph, tmp_path / "g.json")
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_tables_that_could_not_be_loaded_again_are_not_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    x, y = Input("x"), Input("y")
+    data = Data({"x": np.ones((2000, 1)), "y": np.ones((2000, 1))})
+    graph = Graph.of(MSE(y, x), data=data)
+    monkeypatch.setattr(limits, "TOTAL_NUMBERS", 3000)
+    with pytest.raises(FileError, match="4,000 numbers are too many for a file"):
+        save(graph, tmp_path / "g.json")
+    assert not list(tmp_path.iterdir())
 
 
 def test_a_save_that_fails_leaves_the_old_file(

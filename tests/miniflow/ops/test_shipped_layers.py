@@ -90,6 +90,27 @@ def test_without_the_norms_nothing_is_learned() -> None:
     assert debugger.cursor.costs[999] == pytest.approx(0.25, abs=1e-4)
 
 
+def test_of_two_towers_the_one_with_norms_learns() -> None:
+    debugger = opened("norm-or-not")
+    debugger.cursor.phases(3)
+    assert largest(debugger, "bare/layer1/W") == pytest.approx(3.83e-6, rel=0.01)
+    assert largest(debugger, "norm/layer1/W") == pytest.approx(0.00116, rel=0.01)
+    assert np.ptp(value(debugger, "bare/layer6/a"), axis=0).max() < 0.001
+    assert np.ptp(value(debugger, "norm/layer6/a"), axis=0).min() > 0.5
+    debugger = at(debugger, 400, "cost")
+    assert value(debugger, "bare/cost") == pytest.approx(0.25, abs=1e-4)
+    assert value(debugger, "norm/cost") == pytest.approx(0.011, abs=1e-4)
+
+
+def test_a_kernel_learns_to_subtract_left_from_right() -> None:
+    debugger = opened("edge")
+    debugger.cursor.phases(3)
+    assert gradient(debugger, "kernel")[0, 0] == pytest.approx(np.array([[0, -0.4]] * 2))
+    debugger = at(debugger, 50, "found")
+    assert value(debugger, "kernel")[0, 0] == pytest.approx(np.array([[-0.5, 0.5]] * 2), abs=1e-4)
+    assert value(debugger, "found")[0, 0, 0] == pytest.approx([0, 0, 1, 0, 0], abs=1e-4)
+
+
 def test_attention_finds_the_subject() -> None:
     weights = []
     for sgd_step in (1, 80):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Mapping
+from functools import cache
 from typing import NamedTuple
 
 UP, RIGHT, DOWN, LEFT = 1, 2, 4, 8
@@ -59,7 +60,8 @@ ARMS_OF: Mapping[str, Arms] = _table()
 _CHARACTERS: dict[Arms, str] = {arms: sign for sign, arms in ARMS_OF.items() if sign not in "╭╮╯╰"}
 
 
-def character(arms: int, heavy: int, *, joined: bool) -> str:
+@cache
+def character(arms: int, heavy: int, joined: bool) -> str:
     """Return the character with these arms, of which some are heavy.
 
     `joined` says that all arms are of one wire.

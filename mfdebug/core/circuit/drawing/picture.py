@@ -70,8 +70,7 @@ class Picture:
         canvas = Canvas(window)
         for y in range(window.y, window.y + window.height):
             for x, cell in self.cells.get(y, {}).items():
-                if window.has(x, y):
-                    canvas.put(x, y, wire_character(cell, 0), "wire")
+                canvas.put(x, y, wire_character(cell, 0), "wire")
         for box in self.boxes_in(window):
             draw_box(canvas, box)
         if window.x:
@@ -101,7 +100,7 @@ def wire_character(cell: Cell, heavy: int) -> str:
     arms = 0
     for own in cell.values():
         arms |= own
-    return character(arms, heavy, joined=len(cell) == 1)
+    return character(arms, heavy, len(cell) == 1)
 
 
 def draw_box(canvas: Canvas, box: Box, active: str | None = None) -> None:

@@ -18,10 +18,25 @@ Cells = dict[int, dict[int, Cell]]
 def cells_of(paths: dict[Edge, Points]) -> Cells:
     """Return the cells of all wires."""
     cells: Cells = {}
+    # The paths to a wire's ports start with the same pieces.
+    drawn: set[tuple[Wire, tuple[int, int], tuple[int, int]]] = set()
     for edge, points in paths.items():
-        for x, y, arms in along(points):
-            cell = cells.setdefault(y, {}).setdefault(x, {})
-            cell[edge.wire] = cell.get(edge.wire, 0) | arms
+        wire = edge.wire
+        for before, after in pairwise(points):
+            if (wire, before, after) in drawn:
+                continue
+            drawn.add((wire, before, after))
+            for x, y, arms in _straight(before, after):
+                row = cells.get(y)
+                if row is None:
+                    row = cells[y] = {}
+                cell = row.get(x)
+                if cell is None:
+                    row[x] = {wire: arms}
+                else:
+                    cell[wire] = cell.get(wire, 0) | arms
+        for (x, y), arms in ((points[0], LEFT), (points[-1], RIGHT)):
+            cells[y][x][wire] |= arms
     return cells
 
 
@@ -31,13 +46,19 @@ def along(points: Points) -> Iterator[tuple[int, int, int]]:
     The first cell has an arm to the left, where its box is, and the last one to the right.
     """
     yield (*points[0], LEFT)
-    for (x, y), (to_x, to_y) in pairwise(points):
-        if y == to_y:
-            low, high = min(x, to_x), max(x, to_x)
-            for column in range(low, high + 1):
-                yield column, y, (LEFT if column > low else 0) | (RIGHT if column < high else 0)
-        else:
-            low, high = min(y, to_y), max(y, to_y)
-            for row in range(low, high + 1):
-                yield x, row, (UP if row > low else 0) | (DOWN if row < high else 0)
+    for before, after in pairwise(points):
+        yield from _straight(before, after)
     yield (*points[-1], RIGHT)
+
+
+def _straight(before: tuple[int, int], after: tuple[int, int]) -> Iterator[tuple[int, int, int]]:
+    """Yield the cells between two corners, as `along` does."""
+    (x, y), (to_x, to_y) = before, after
+    if y == to_y:
+        low, high = min(x, to_x), max(x, to_x)
+        for column in range(low, high + 1):
+            yield column, y, (LEFT if column > low else 0) | (RIGHT if column < high else 0)
+    else:
+        low, high = min(y, to_y), max(y, to_y)
+        for row in range(low, high + 1):
+            yield x, row, (UP if row > low else 0) | (DOWN if row < high else 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from mfdebug.core.circuit.boxes import Parts
 from mfdebug.core.circuit.cells import plain
 from mfdebug.core.circuit.folds.excerpt import excerpt
@@ -27,7 +29,8 @@ def neighbourhood(folding: Folding, centre: int) -> Parts:
         ring = [number for number in beside if number not in found]
         found.update(dict.fromkeys(ring))
     inside = [*found][:MOST_BOXES]
-    while len(inside) > 1 and len(inside) + _border(folding, set(inside)) > MOST_BOXES:
+    border = _Border(folding, inside)
+    while len(inside) > 1 and len(inside) + border.size(set(inside)) > MOST_BOXES:
         inside.pop()
 
     def exit_name(groups: list[int]) -> str:
@@ -47,15 +50,22 @@ def _beside(folding: Folding, number: int) -> list[int]:
     return found
 
 
-def _border(folding: Folding, inside: set[int]) -> int:
-    """Return how many entries and exits a neighbourhood has."""
-    group_of = folding.group_of
-    entries: set[int] = set()
-    exits = 0
-    for number in inside:
-        outside = [i for i in folding.inputs(number) if group_of[i] not in inside]
-        # What is beyond the first inputs is one entry.
-        entries.update(outside[:MOST_INPUTS])
-        outputs = folding.outputs(number)
-        exits += sum(any(user not in inside for user in folding.users(node)) for node in outputs)
-    return len(entries) + exits
+class _Border:
+    """How many entries and exits a neighbourhood has, whichever of its groups are inside."""
+
+    def __init__(self, folding: Folding, groups: Sequence[int]) -> None:
+        group_of = folding.group_of
+        # The inputs of each group with their groups; the groups that use each of its outputs.
+        self._inputs = {g: [(i, group_of[i]) for i in folding.inputs(g)] for g in groups}
+        self._users = {g: [set(folding.users(node)) for node in folding.outputs(g)] for g in groups}
+
+    def size(self, inside: set[int]) -> int:
+        """Return how many there are if these groups are inside."""
+        entries: set[int] = set()
+        exits = 0
+        for number in inside:
+            outside = [i for i, group in self._inputs[number] if group not in inside]
+            # What is beyond the first inputs is one entry.
+            entries.update(outside[:MOST_INPUTS])
+            exits += sum(not users <= inside for users in self._users[number])
+        return len(entries) + exits

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from mfdebug.core.circuit.boxes import Box, Item, Kind
 from mfdebug.core.circuit.cells import cut, cut_start, width
@@ -125,7 +126,12 @@ def _label(box: Box, spacing: Spacing, shapes: Sequence[Shape] | None) -> None:
         return
     for number, wire in enumerate(box.gives):
         if wire.node is not None and shapes[wire.node]:
-            box.shapes[number] = shape_text(shapes[wire.node]).replace("x", "×")
+            box.shapes[number] = _sizes(shapes[wire.node])
+
+
+@lru_cache(1024)
+def _sizes(shape: Shape) -> str:
+    return shape_text(shape).replace("x", "×")
 
 
 def _name(box: Box, spacing: Spacing) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from mfdebug.core.circuit.boxes import Box, Item, Parts, Wire
@@ -77,8 +78,20 @@ class Rows:
                 channels[layer][wire] = Pins(wire.rows[layer], tuple(rows))
         return channels
 
-    def laid_out(self, spacing: Spacing, shapes: Sequence[Shape] | None) -> Layout:
-        """Return the layout with a spacing; the boxes are shared by all layouts of these rows."""
+    @cached_property
+    def height(self) -> int:
+        """The height of every layout: no row depends on the columns."""
+        bottom = max(max(box.bottom, box.last_row + 1) for box in self.parts.boxes)
+        rows = [box.ports[port] for wire in self.parts.wires for box, port in wire.ends]
+        rows += [row for wire in self.parts.wires if wire.ends for row in wire.rows.values()]
+        for tracks, _ in self._channels:
+            rows += [track.row for track in tracks.values() if track.row is not None]
+        return 1 + max(bottom, *rows, 0)
+
+    def columns(
+        self, spacing: Spacing, shapes: Sequence[Shape] | None
+    ) -> tuple[list[tuple[int, int]], int]:
+        """Put the boxes in columns with a spacing; return those of each layer, and the width."""
         x = MARGIN
         columns: list[tuple[int, int]] = []
         for layer, items in enumerate(self.layers):
@@ -93,16 +106,20 @@ class Rows:
                 count = self._channels[layer][1]
                 x += max(1, count * track_pitch(spacing, count) + (1 if count else 0))
                 x += contributions_room(self.layers[layer + 1], spacing)
+        return columns, x
+
+    def laid_out(self, spacing: Spacing, shapes: Sequence[Shape] | None) -> Layout:
+        """Return the layout with a spacing; the boxes are shared by all layouts of these rows."""
+        columns, width = self.columns(spacing, shapes)
         paths = {
             Edge(wire, box, port): self._points(wire, box, port, columns, spacing)
             for wire in self.parts.wires
             for box, port in wire.ends
         }
-        boxes = self.parts.boxes
-        bottom = max(max(box.bottom, box.last_row + 1) for box in boxes)
-        lowest = max((row for points in paths.values() for _, row in points), default=0)
-        height = 1 + max(bottom, lowest)
-        return Layout(boxes, paths, spacing, x, height, self.crossings, columns=columns)
+        return Layout(
+            *(self.parts.boxes, paths, spacing, width, self.height, self.crossings),
+            columns=columns,
+        )
 
     def _points(
         self,

@@ -121,14 +121,13 @@ def _banded(
 
 def _fitting(rows: Rows, shapes: Sequence[Shape] | None, width: int, height: int) -> Layout | None:
     """Return the roomiest layout that fits; columns that are left go into the wires."""
+    if rows.height > height:
+        return None
     for spacing in SPACINGS:
-        layout = rows.laid_out(spacing, shapes)
-        hopeless = layout.width > _HOPELESS * width and not spacing.contributions
-        if layout.height > height or hopeless:
+        _, found = rows.columns(spacing, shapes)
+        if found > _HOPELESS * width and not spacing.contributions:
             return None
-        if layout.width <= width:
-            spare = min(_SPARE, (width - layout.width) // len(rows.layers))
-            if not spare:
-                return layout
+        if found <= width:
+            spare = min(_SPARE, (width - found) // len(rows.layers))
             return rows.laid_out(replace(spacing, spare=spare), shapes)
     return None

@@ -8,7 +8,6 @@ arrive, so most wires need no bend; in the last one it gets its ports.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 from mfdebug.core.circuit.boxes import PITCH, Box, Item, Kind, Parts, Wire
 from mfdebug.core.circuit.layout.ports import assign_ports
@@ -76,8 +75,14 @@ class _Rows:
     def __init__(self, parts: Parts, layers: Sequence[Sequence[Item]]) -> None:
         self._layers = layers
         self._rounds = _ROUNDS if len(parts.boxes) < _MANY_BOXES else _FEW_ROUNDS
+        # What all passes ask of each box: the inputs that it follows, and their middle port.
+        self._main: dict[Box, list[Wire]] = {}
+        self._middle: dict[Box, float] = {}
         for box in parts.boxes:
             size(box)
+            self._main[box] = followed = main_inputs(box)
+            ports = [box.takes.index(wire) for wire in followed] or [0]
+            self._middle[box] = (min(ports) + max(ports)) / 2
 
     def assign(self) -> None:
         """Run all passes."""
@@ -110,14 +115,14 @@ class _Rows:
     def _follow_consumers(self, layer: int) -> None:
         wanted: list[tuple[int, float]] = []
         for item in self._layers[layer]:
-            wires = [item] if isinstance(item, Wire) else item.gives
-            rows = [wire.rows[layer + 1] for wire in wires if layer < wire.last]
-            rows += [
-                _likely_port(end, port)
-                for wire in wires
-                for end, port in wire.ends
-                if end.layer == layer + 1
-            ]
+            rows: list[int] = []
+            for wire in [item] if isinstance(item, Wire) else item.gives:
+                if layer < wire.last:
+                    rows.append(wire.rows[layer + 1])
+                for end, port in wire.ends:
+                    if end.layer == layer + 1:
+                        # Where the port will be, if the ports keep their distance.
+                        rows.append(end.row + round((port - self._middle[end]) * PITCH))
             if not rows:
                 wanted.append((_row(item, layer), 0.01))
             else:
@@ -134,19 +139,21 @@ class _Rows:
             elif not item.takes:
                 wanted.append((item.row, 0.5))
             else:
-                wanted.append((_grown(item, layer, reach), 2.0))
+                wanted.append((_grown(item, self._main[item], layer, reach), 2.0))
         self._settle(layer, wanted)
 
     def _settle(self, layer: int, wanted: Sequence[tuple[int, float]]) -> None:
         """Put the items of a layer as near as possible to the wanted rows."""
         items = self._layers[layer]
-        airy = len(items) < _FULL_LAYER
-        gaps = [0]
-        for upper, lower in pairwise(items):
-            below = upper.below if isinstance(upper, Box) else 0
-            above = lower.above if isinstance(lower, Box) else 0
-            both_pass = isinstance(upper, Wire) and isinstance(lower, Wire)
-            gaps.append(below + above + 1 + (both_pass and airy))
+        gaps: list[int] = []
+        # Two wires that pass are a row apart where there is room.
+        passing = 2 if len(items) < _FULL_LAYER else 1
+        below: int | None = 0
+        for item in items:
+            above = item.above if isinstance(item, Box) else None
+            both_pass = above is None and below is None
+            gaps.append(passing if both_pass else (below or 0) + (above or 0) + 1)
+            below = item.below if isinstance(item, Box) else None
         rows = spread([row for row, _ in wanted], [weight for _, weight in wanted], gaps)
         for item, row in zip(items, rows, strict=True):
             if isinstance(item, Wire):
@@ -161,15 +168,12 @@ def _row(item: Item, layer: int) -> int:
     return item.row if isinstance(item, Box) else item.rows[layer]
 
 
-def _likely_port(box: Box, port: int) -> int:
-    """Return the row in which a port will be, if the ports keep their distance."""
-    followed = [box.takes.index(wire) for wire in main_inputs(box)] or [0]
-    return box.row + round((port - (min(followed) + max(followed)) / 2) * PITCH)
+def _grown(box: Box, followed: Sequence[Wire], layer: int, reach: int) -> int:
+    """Grow a box to where its wires arrive, and return the row in which it should be.
 
-
-def _grown(box: Box, layer: int, reach: int) -> int:
-    """Grow a box to where its wires arrive, and return the row in which it should be."""
-    rows = [wire.rows[layer - 1] for wire in main_inputs(box)]
+    `followed` are its main inputs.
+    """
+    rows = [wire.rows[layer - 1] for wire in followed]
     row = (min(rows) + max(rows)) // 2
     # A wire that continues passes beside the box.
     arriving = [wire.rows[layer - 1] for wire in box.takes if wire.last < layer] or [row]

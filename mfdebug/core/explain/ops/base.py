@@ -50,10 +50,12 @@ class Explainer:
     value that depends on it. A subscript may be a letter, for a rule that holds for all entries.
 
     `picks` says that the op passes nothing where a local derivative is 0, not even NaN.
+    `copies_some` says that where it is 0 there is a copy of another entry, which is no term.
     `reads_all_inputs` says that a local derivative depends on more than what `leads_to` returns.
     """
 
     picks: bool = False
+    copies_some: bool = False
     reads_all_inputs: bool = False
 
     def formula(self, view: NodeView, op: Op, names: list[str]) -> str:

@@ -17,6 +17,7 @@ class CopyExplainer(Explainer):
     """An op whose value has copies of its first input's entries."""
 
     picks = True
+    copies_some = True
 
     def source(self, view: NodeView, op: Op, index: Index) -> Index:
         """Return the entry of the first input that was copied to entry `index` of the value."""

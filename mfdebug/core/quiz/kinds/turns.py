@@ -67,7 +67,10 @@ def _ask_next(asked: AskedMoment) -> list[Question]:
             FORWARD_RULE if forward else BACKWARD_RULE, working,
             f"{FORWARD_RULE if forward else BACKWARD_RULE}.",
             choices=tuple(names[i] for i in order), mistakes=tuple(mistakes),
-            hides=frozenset((node, cell) for node in (asked.node, *waiting)),
+            # The list is in the order that is asked about: it would give the answer away.
+            hides=frozenset(
+                (node, word) for node in (asked.node, *waiting) for word in (cell, "name")
+            ),
         )
     ]  # fmt: skip
 

@@ -67,7 +67,9 @@ def ask_value(asked: AskedMoment) -> list[Question]:
         where = f" at [{','.join(map(str, index))}]" if index else ""
         given.append(", ".join(f"{name} = {scalar(found[name])}" for name in names) + where + ".")
     working = report.working or scalar(number)
-    result = working if working == scalar(number) else f"{working} = {scalar(number)}"
+    # A negation has no working: its formula says how.
+    shown = report.formula if working == scalar(number) else working
+    result = f"{shown} = {scalar(number)}"
     return [
         Question(
             asked.moment.number, asked.node, index, "number", f"the value of {asked.kind}",
