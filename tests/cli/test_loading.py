@@ -18,6 +18,7 @@ from miniflow.ops import Add, Mul
 
 @pytest.fixture(autouse=True)
 def _unfrozen() -> Iterator[None]:
+    gc.unfreeze()  # of an app that another test has run
     yield
     gc.unfreeze()
     gc.enable()
