@@ -16,7 +16,6 @@ from mfdebug.config.ascii import UNKNOWN, in_ascii
 from mfdebug.core.circuit.boxes import Kind
 from mfdebug.core.circuit.circuit import Circuit
 from mfdebug.tui.widgets.circuit import MEANING, MOST_AT_ONCE, CircuitView
-from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.panel_title import PanelTitle
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
@@ -110,16 +109,6 @@ async def test_it_stands_beside_the_list_by_itself_where_both_fit(width: int) ->
         await driver.press("G")
         assert view(driver).has_focus
         assert view(driver).region.height == circuit(driver).height
-
-
-async def test_from_200_columns_on_there_are_list_circuit_and_node() -> None:
-    async with opened("digits", size=(200, 50), commands=["sgd 3"]) as driver:
-        left, middle, right = (
-            driver.screen.query_one(f"#{name}").region for name in ("order", "circuit", "node")
-        )
-        assert left.right < middle.x < middle.right < right.x
-        assert left.y == middle.y == right.y
-        assert driver.screen.query_one(CostPlot).display
 
 
 async def test_a_graph_that_does_not_fit_waits_for_its_key() -> None:

@@ -94,6 +94,8 @@ class NumberFormat(Struct, frozen=True):
         if self.notation == "fixed":
             text = f"{x:.{self.digits}f}"
             return text if float(text) or not x else f"{x:.0e}"
+        if not x:
+            return "0"
         mantissa, _, exponent = f"{x:.{self.digits}e}".partition("e")
         return f"{mantissa}e{exponent[0]}{exponent[1:].zfill(self.exponent_digits)}"
 

@@ -6,7 +6,7 @@ import math
 from typing import SupportsFloat
 
 import numpy as np
-from msgspec import Struct
+from msgspec import Struct, structs
 
 from mfdebug.core.format.numbers import NumberFormat
 from miniflow.ops.base import Array
@@ -55,6 +55,11 @@ class ScaledFormat(Struct, frozen=True):
     def width(self) -> int:
         """The width of every number, in cells."""
         return self.numbers.width
+
+    def widened(self, width: int) -> ScaledFormat:
+        """Return the same format in at least `width` cells."""
+        wide = structs.replace(self.numbers, width=max(width, self.width))
+        return structs.replace(self, numbers=wide)
 
     def fmt(self, number: SupportsFloat) -> str:
         """Return `number` divided by the power of ten, right-aligned to `width`."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Literal, NamedTuple
 
-# From these widths on, the circuit stands beside the list, and the node beside the circuit.
+# From these widths on, the circuit stands beside the list, and the node beside a circuit that is
+# too tall to leave it enough rows.
 BESIDE, JOINED = 116, 196
 # From this width on, the list beside a circuit has all its columns of numbers.
 ROOMY_LIST = 134
@@ -39,19 +40,21 @@ def arrange(
 ) -> Arrangement:
     """Return where the circuit stands in panels of a size.
 
-    `wished` is what the user has chosen; None shows it where it fits beside the list.
+    `wished` is what the user has chosen; None shows it where it fits beside the list. The node
+    stands below it, in all its width, wherever the whole drawing leaves room there: beside a low
+    drawing, matrices would be cut while most of the circuit's column is empty.
     """
     if wished is False:
         return Arrangement("hidden")
     if width < BESIDE:
         found = Arrangement("alone", width=width, height=height - 1 - _below(height))
-    elif width < JOINED:
+    else:
         columns = LIST if width < ROOMY_LIST else WIDE_LIST
         room = height - 1 - _below(height)
         found = Arrangement("beside", columns, width=width - columns - 1, height=room)
-    else:
-        left = width - WIDE_LIST - NODE - 2
-        found = Arrangement("joined", WIDE_LIST, NODE, left, height - 1)
+        if width >= JOINED and not fits(found.width, found.height):
+            left = width - WIDE_LIST - NODE - 2
+            found = Arrangement("joined", WIDE_LIST, NODE, left, height - 1)
     if wished is None and (found.mode == "alone" or not fits(found.width, found.height)):
         return Arrangement("hidden")
     return found

@@ -147,9 +147,14 @@ class TensorColumns:
         if self._beside:
             deepest = max(map(len, heads))
             heads = [head + [[]] * (deepest - len(head)) for head in heads]
+        forms = shown.forms
+        if not self._beside:
+            # One below the other, the numbers of one entry are in one column.
+            widest = max(form.width for form in forms)
+            forms = [form.widened(widest) for form in forms]
         blocks = [
             [*head, *number_lines(slice_of(t.array, self._entry), shown.window, form, t.paint)]
-            for head, t, form in zip(heads, self._tensors, shown.forms, strict=True)
+            for head, t, form in zip(heads, self._tensors, forms, strict=True)
         ]
         self._note_spans(shown, blocks)
         yield from side_by_side(blocks) if self._beside else itertools.chain(*blocks)
