@@ -162,6 +162,6 @@ def test_a_demo_follows_the_window(start: Start) -> None:
     app.press("space", "space", "space")
     for columns, rows in ((120, 40), (60, 20), (50, 10), (100, 30)):
         app.resize(columns, rows)
-    app.wait_for("3/20")
+    app.wait_for("3/22")
     assert_whole(app)
     leave(app)

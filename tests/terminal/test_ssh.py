@@ -135,9 +135,9 @@ def test_a_drop_in_the_middle_of_held_keys_loses_at_most_the_last_second(
 def test_a_demo_over_ssh(log_in: LogIn) -> None:
     app = log_in("demo", "five-to-two", ready="space starts")
     app.press("space", "space", idle=0.15)
-    app.wait_for("2/20")
+    app.wait_for("2/22")
     app.press("B", idle=0.15)
-    app.wait_for("1/20")
+    app.wait_for("1/22")
     app.send(b"q")
     assert app.wait() == 0
     assert app.not_restored() == []
