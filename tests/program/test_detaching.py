@@ -2,31 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.program.programs import environment
-from tests.program.test_in_the_app import opened, press
-from tests.program.test_watching import LESSON, MICROGRAD
+from tests.program.program_app import opened, press
+from tests.program.small_programs import LESSON, MICROGRAD, in_batch
 
 ENDLESS = "while True:\n    step()\n"
 
 
 def debug(folder: Path, text: str, *commands: str) -> list[str]:
     (folder / "program.py").write_text(text)
-    words = [word for command in commands for word in ("-c", command)]
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "mfdebug", "program.py", "--batch", *words],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = in_batch(folder, "program.py", *commands)
     return (done.stdout + done.stderr).splitlines()
 
 
@@ -70,15 +58,7 @@ def test_a_program_that_ended_meanwhile_is_said_to_have_ended(tmp_path: Path) ->
 
 
 def test_there_must_be_a_program(tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "mfdebug", "wx", "--batch", "-c", "detach"],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = in_batch(tmp_path, "wx", "detach")
     assert "no program is running here" in done.stderr
 
 

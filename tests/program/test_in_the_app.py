@@ -6,16 +6,15 @@ import os
 import re
 import signal
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
 from mfdebug.opening.programs import open_program
-from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.text import TextScreen
+from tests.program.program_app import done, opened, press
 from tests.program.programs import FOLDER, environment
-from tests.support.app_driver import Driver
 from tests.support.app_driver import opened as opened_graph
 from tests.support.pty_app import SHELL, PtyApp
 
@@ -27,30 +26,6 @@ LOOPS = (
     "forward_pass(y, topological_sort({x: 3.0}))\nprint('looping')\n"
     "while True:\n    pass\n"
 )
-
-
-@asynccontextmanager
-async def opened(path: Path, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Driver]:
-    running = open_program(str(path), [], memory=2**24, streams="on a terminal")
-    try:
-        app = DebuggerApp(None, history_memory=0, session=running.session)
-        async with app.run_test(size=size) as pilot:
-            await pilot.pause()
-            yield Driver(app, pilot)
-    finally:
-        running.run.close()
-
-
-async def done(driver: Driver) -> None:
-    """Wait until a run in the background has ended."""
-    await driver.screen.runner.finished()
-    await driver.pilot.pause()
-
-
-async def press(driver: Driver, *keys: str) -> None:
-    for key in keys:
-        await driver.press(key)
-        await done(driver)
 
 
 async def test_keys_step_it_and_what_it_prints_appears_in_order() -> None:

@@ -3,56 +3,15 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from mfdebug.opening.runs import open_run
-from tests.program.programs import environment
+from tests.program.small_programs import LESSON, MICROGRAD, in_batch, in_folder
 
 # What replaces parts of the interpreter while something is watched.
 STATE = "os._exit, builtins.__build_class__, sys.meta_path[:], sys.gettrace(), sys.getprofile()"
-LESSON = """
-from miniflow import *
-w, x, t = Input(), Input(), Input()
-cost = MSE(t, Mul(w, x))
-graph = topological_sort({w: 5.0, x: 10.0, t: 20.0})
-
-def step():
-    forward_and_backward(graph)
-    sgd_update([w], 1e-3)
-    return w.value
-"""
-MICROGRAD = """
-class Value:
-    def __init__(self, data, children=()):
-        self.data, self.grad = data, 0.0
-        self._prev, self._backward = children, lambda: None
-
-    def __mul__(self, other):
-        out = Value(self.data * other.data, (self, other))
-
-        def _backward():
-            self.grad += other.data * out.grad
-            other.grad += self.data * out.grad
-
-        out._backward = _backward
-        return out
-
-    def backward(self):
-        self.grad = 1.0
-        self._backward()
-
-w, x = Value(5.0), Value(10.0)
-methods = Value.__init__, Value.backward
-
-def step():
-    w.grad = x.grad = 0.0
-    (w * x).backward()
-    w.data -= 1e-3 * w.grad
-    return w.data
-"""
 WATCHED = """
 import builtins, os, sys
 import mfdebug
@@ -70,15 +29,7 @@ ALONE = "{program}\nprint(step(), step())\nprint(step(), step(), step())\nprint(
 
 def run(folder: Path, text: str, status: int = 0) -> subprocess.CompletedProcess[str]:
     (folder / "program.py").write_text(text)
-    done = subprocess.run(
-        [sys.executable, "program.py"],
-        cwd=folder,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = in_folder(folder, "program.py")
     assert done.returncode == status, done.stderr
     return done
 
@@ -139,15 +90,7 @@ def test_under_the_debugger_it_changes_nothing(tmp_path: Path) -> None:
     within = "import mfdebug\nwith mfdebug.watching() as run:\n    step()\n"
     within += "print(run.path)\nstep()\n"
     (tmp_path / "program.py").write_text(LESSON + within)
-    done = subprocess.run(
-        [sys.executable, "-P", "-m", "mfdebug", "program.py", "--batch", "-c", "sgd 9"],
-        cwd=tmp_path,
-        env=environment(),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = in_batch(tmp_path, "program.py", "sgd 9")
     assert "None" in done.stdout.splitlines()
     assert "SGD step 1 ∙ update 1 of 1" in done.stdout
     assert not [*tmp_path.glob("*.mfrun")]

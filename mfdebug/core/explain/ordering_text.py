@@ -16,7 +16,7 @@ MOST_LINES = 8
 def ordering_lines(debugger: Debugger) -> list[str]:
     """Return the lines that explain the present moment, one before the start, without a title."""
     graph, placed = debugger.graph, debugger.timeline.placed(debugger.moment)
-    ordering = Ordering(graph)
+    ordering = debugger.timeline.ordering
     lines = list(_placement(debugger, ordering, placed - 1) if placed else _counted(debugger))
     queue = ordering.queue(placed, MOST_NAMED)
     more = queue.length - len(queue.first)

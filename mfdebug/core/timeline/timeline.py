@@ -14,6 +14,7 @@ from typing import Literal
 
 from msgspec import Struct
 
+from mfdebug.core.timeline.ordering import Ordering
 from miniflow.graph import Graph
 
 Phase = Literal["order", "start", "feed", "forward", "backward", "update"]
@@ -68,6 +69,7 @@ class Timeline:
         self._first_reports: dict[int, int] = {}
         self._last_reports: dict[int, int] = {}
         self._first_trained: list[int | None] | None = None
+        self._ordering: Ordering | None = None
 
     def _phase_nodes(self) -> list[tuple[Phase, list[int | None]]]:
         return [
@@ -81,6 +83,13 @@ class Timeline:
     def first(self) -> int:
         """The first moment: the start, or where the order begins to be found."""
         return -len(self.graph) - 1 if self.shows_order else 0
+
+    @property
+    def ordering(self) -> Ordering:
+        """What waits and what is ready, at each of these moments."""
+        if self._ordering is None:
+            self._ordering = Ordering(self.graph)
+        return self._ordering
 
     def placed(self, moment: int) -> int:
         """Return how many nodes are in the order at a moment."""

@@ -8,7 +8,6 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mfdebug.core.timeline.debugger import Debugger
-from mfdebug.core.timeline.ordering import Ordering
 from mfdebug.tui.terminal.text_fitting import fit
 from mfdebug.tui.widgets.order_columns import MARK, UPDATE, Columns
 
@@ -18,20 +17,20 @@ class OrderingNumbers:
 
     def __init__(self, debugger: Debugger, style: Callable[[str], Style]) -> None:
         self._debugger = debugger
-        self._ordering = Ordering(debugger.graph)
         self._style = style
 
     def segments(self, node: int, columns: Columns) -> list[Segment]:
         """Return the cells of a node, as wide as the columns of its numbers."""
-        placed = self._debugger.timeline.placed(self._debugger.moment)
-        left = self._ordering.waits_for(node, placed)
+        timeline = self._debugger.timeline
+        placed = timeline.placed(self._debugger.moment)
+        left = timeline.ordering.waits_for(node, placed)
         waits, place, kind = f"{left}", "", "order--plain"
         if node < placed:
             waits, place = "", f"{node + 1}"
             kind = "order--new" if node == placed - 1 else "order--dim"
         elif not left:
             waits, kind = "queue", "order--gradient"
-            if placed and self._ordering.joins(node, placed):
+            if placed and timeline.ordering.joins(node, placed):
                 kind = "order--received"
         lead = " " * (MARK + columns.number - 6)
         value = MARK + columns.number + columns.value_bar + bool(columns.value_bar)
