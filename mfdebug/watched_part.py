@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from mfdebug.debuggee.recorder import Recorder
+    from mfdebug.debuggee.ring import Ring
 
 # Bytes of a run file; older passes are thinned.
 MOST_BYTES = 2 << 30
@@ -53,7 +54,11 @@ class Watching:
         ring.set_word(words.EVERY, self._every)
         self._writer = writer = self._start(ring.path)
         ring.peer_ended = lambda: writer.poll() is not None
-        self._recorder = record(ring, existing=True)
+        try:
+            self._recorder = record(ring, existing=True)
+        except BaseException:
+            self._abandon(ring)
+            raise
         return self
 
     def __exit__(
@@ -67,12 +72,25 @@ class Watching:
         if recorder is None or writer is None:
             return
         self._recorder = None
-        recorder.end()
-        recorder.uninstall()
+        try:
+            recorder.end()
+        except BaseException:
+            # The writer would wait for an end that it is never told of.
+            self._abandon(recorder.ring)
+            raise
+        finally:
+            recorder.uninstall()
         if writer.wait():
             # It has said why.
             self.path = None
         recorder.ring.unlink()
+
+    def _abandon(self, ring: Ring) -> None:
+        """End the writer; what it has written stays in the file."""
+        assert self._writer is not None
+        self._writer.terminate()
+        self._writer.wait()
+        ring.unlink()
 
     @classmethod
     def _own_path(cls) -> Path:
@@ -86,7 +104,7 @@ class Watching:
         paths = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
         command = [sys.executable, "-P", "-m", "mfdebug.running.watched"]
         return subprocess.Popen(
-            [*command, ring, str(self.path), _program_name(), str(MOST_BYTES)],
+            [*command, ring, str(self.path), _program_name(), str(MOST_BYTES), str(os.getpid())],
             env={**os.environ, "PYTHONPATH": paths},
             stdin=subprocess.DEVNULL,
             # Ctrl+C is for the program.

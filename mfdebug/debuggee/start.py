@@ -54,7 +54,9 @@ def record(ring: Ring, *, existing: bool) -> Recorder:
         from .classes import install as wrap_classes
 
         recorder.stop = wrap_classes(recorder, existing=existing)
-    when_imported({**_torch_taps(recorder), **_autograd_taps(recorder), **_traceback_cuts()})
+    when_imported(
+        {**_torch_taps(recorder), **_autograd_taps(recorder), **_traceback_cuts(recorder)}
+    )
     cut_when_uncaught(OURS)
     atexit.register(recorder.end)
     _watch_forks(recorder)
@@ -103,14 +105,13 @@ def _autograd_taps(recorder: Recorder) -> Actions:
     return {"autograd.core": install}
 
 
-def _traceback_cuts() -> Actions:
+def _traceback_cuts(recorder: Recorder) -> Actions:
     """Return what hides our frames in tracebacks that the program prints."""
 
     def cut(traceback: ModuleType) -> None:
-        cut_when_walked(traceback, OURS)
+        if recorder.suspended or not recorder.off:
+            recorder.undo.append(cut_when_walked(traceback, OURS))
 
-    if "traceback" in sys.modules:
-        cut(sys.modules["traceback"])
     return {"traceback": cut}
 
 

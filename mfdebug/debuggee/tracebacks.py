@@ -11,6 +11,7 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType, TracebackType
     from typing import Any
 
@@ -39,16 +40,21 @@ def cut_when_uncaught(ours: str) -> None:
     sys.addaudithook(see)
 
 
-def cut_when_walked(traceback: Any, ours: str) -> None:
-    """From now on, cut the tracebacks that the module `traceback` reads for a program."""
+def cut_when_walked(traceback: Any, ours: str) -> Callable[[], None]:
+    """Cut the tracebacks that the module `traceback` reads for a program; return what ends that."""
     walk: Any = getattr(traceback, _WALK, None)
 
     def walked(trace: TracebackType | None) -> Any:
         _cut(trace, ours)
         return walk(trace)
 
+    def undo() -> None:
+        if getattr(traceback, _WALK, None) is walked:
+            setattr(traceback, _WALK, walk)
+
     if walk is not None:
         setattr(traceback, _WALK, walked)
+    return undo
 
 
 def hidden(function: Any) -> Any:

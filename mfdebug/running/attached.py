@@ -17,11 +17,12 @@ RESUME_SECONDS = 0.05
 class Attached(Debuggee):
     """The program that has started this process, and continues when this process ends.
 
-    Its output is read from the descriptor `reading`, unless that is negative.
+    Its output is read from the descriptor `reading`, unless that is negative. `program` is its
+    process, if it has said so: it may have ended before this one could ask who its parent is.
     """
 
-    def __init__(self, ring: str, reading: int, sink: Sink) -> None:
-        self._program = os.getppid()
+    def __init__(self, ring: str, reading: int, sink: Sink, program: int | None = None) -> None:
+        self._program = os.getppid() if program is None else program
         mapped = Ring(ring, ring)
         # Without a name it vanishes with both sides, however they end.
         mapped.unlink()

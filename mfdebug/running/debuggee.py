@@ -103,6 +103,16 @@ class Debuggee:
                 # The pass can be shown before it is committed.
                 threading.Thread(target=self._flush, name="flush", daemon=True).start()
 
+    def run_freely(self) -> None:
+        """Run the program to its end; nobody looks where it wants to be shown."""
+        self.ring.set_word(words.STOP_AT, words.NEVER)
+        delay = POLL_INTERVAL
+        while not self.ended:
+            if self.traced_at is not None:
+                self.ring.set_word(words.RESUMED, self.ring.word(words.RESUMED) + 1)
+            delay = POLL_INTERVAL if self.poll() else min(1.2 * delay, MAX_POLL_INTERVAL)
+            time.sleep(delay)
+
     def detach(self) -> None:
         """Let the program run on unwatched, from the end of a pass on."""
         self.ring.set_word(words.DETACHED, 1)

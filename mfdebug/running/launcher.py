@@ -16,7 +16,7 @@ from typing import Literal
 from mfdebug.debuggee import ring as words
 from mfdebug.debuggee.ring import Ring, new_ring
 from mfdebug.debuggee.terminal import new_terminal
-from mfdebug.running.debuggee import MAX_POLL_INTERVAL, POLL_INTERVAL, Debuggee
+from mfdebug.running.debuggee import POLL_INTERVAL, Debuggee
 from mfdebug.running.intake import Sink
 from mfdebug.signals import EndedBySignal
 from miniflow.errors import FileError
@@ -144,11 +144,7 @@ class Program(Debuggee):
 
     def run_to_end(self) -> int:
         """Run the program to its end and return its status; raise `EndedBySignal` if killed."""
-        self.ring.set_word(words.STOP_AT, words.NEVER)
-        delay = POLL_INTERVAL
-        while not self.ended:
-            delay = POLL_INTERVAL if self.poll() else min(1.2 * delay, MAX_POLL_INTERVAL)
-            time.sleep(delay)
+        self.run_freely()
         assert self.status is not None
         if self.status < 0:
             raise EndedBySignal(-self.status)

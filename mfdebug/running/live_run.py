@@ -49,6 +49,7 @@ class LiveRun:
         self._closed = False
         # Whether the program runs on unwatched.
         self.detached = False
+        self._while_detached: threading.Thread | None = None
         self._writer = RunWriter(file, name=name, most_bytes=most_bytes)
         try:
             self._reader = RunReader(self._writer.path, live=True, late=self._writer.late_body)
@@ -158,9 +159,14 @@ class LiveRun:
 
     def detach(self) -> None:
         """Let the program run on unwatched; what it prints is still read."""
+        if self._while_detached is not None:
+            # That of the last time ends soon, now that the program is attached.
+            self._while_detached.join()
         self.detached = True
         self.program.detach()
-        threading.Thread(target=self._poll_while_detached, name="detached", daemon=True).start()
+        reading = threading.Thread(target=self._poll_while_detached, name="detached", daemon=True)
+        self._while_detached = reading
+        reading.start()
 
     def _poll_while_detached(self) -> None:
         # The next call reports that the file cannot be written.

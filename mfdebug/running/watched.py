@@ -3,42 +3,49 @@
 from __future__ import annotations
 
 import sys
-import time
 from pathlib import Path
 
 from mfdebug.recording.writer import RunWriter
 from mfdebug.running.attached import Attached
-from mfdebug.running.debuggee import MAX_POLL_INTERVAL, POLL_INTERVAL
 from miniflow.errors import MiniflowError
 
 
 class Watched(Attached):
     """The part of a program that its process has asked this one to write down."""
 
+    def has_exited(self) -> bool:
+        """Whether there is nothing more to write."""
+        return bool(self.intake.problem) or super().has_exited()
+
     def _exit_message(self) -> str:
         return "the watched part has ended" if self.intake.over else "the program was killed"
 
 
-def write_run(ring: str, file: Path, name: str, *, most_bytes: int) -> None:
+def write_run(ring: str, file: Path, name: str, *, most_bytes: int, program: int) -> str:
     """Write what is recorded in a ring into a run file, until the part has ended.
 
-    Raises `MiniflowError` if the file cannot be written.
+    Return why recording has stopped before, or "". `program` is the process of the program. Raises
+    `MiniflowError` if the file cannot be written.
     """
     writer = RunWriter(file, name=name, most_bytes=most_bytes)
     try:
-        part = Watched(ring, -1, writer)
-        delay = POLL_INTERVAL
-        while not part.ended:
-            delay = POLL_INTERVAL if part.poll() else min(1.2 * delay, MAX_POLL_INTERVAL)
-            time.sleep(delay)
+        part = Watched(ring, -1, writer, program)
+        part.run_freely()
+        return part.intake.problem
     finally:
         writer.close()
 
 
-def main(ring: str, file: str, name: str, most_bytes: str) -> int:
+def main(ring: str, file: str, name: str, most_bytes: str, program: str) -> int:
     """Write a run file; return the exit status."""
     try:
-        write_run(ring, Path(file), name, most_bytes=int(most_bytes))
+        problem = write_run(
+            ring, Path(file), name, most_bytes=int(most_bytes), program=int(program)
+        )
+        if problem:
+            sys.stderr.write(
+                f"mfdebug: recording stopped: {problem}; the passes before are in {file}\n"
+            )
     except MiniflowError as error:
         sys.stderr.write(f"mfdebug: {error}\n")
         return 1

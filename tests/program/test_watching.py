@@ -11,9 +11,12 @@ from mfdebug.opening.runs import open_run
 from tests.program.small_programs import LESSON, MICROGRAD, in_batch, in_folder
 
 # What replaces parts of the interpreter while something is watched.
-STATE = "os._exit, builtins.__build_class__, sys.meta_path[:], sys.gettrace(), sys.getprofile()"
+STATE = (
+    "os._exit, builtins.__build_class__, sys.meta_path[:], sys.gettrace(), sys.getprofile(), "
+    "getattr(traceback, '_walk_tb_with_full_positions', None)"
+)
 WATCHED = """
-import builtins, os, sys
+import builtins, os, sys, traceback
 import mfdebug
 {program}
 before = {state}
@@ -104,3 +107,10 @@ def test_a_forked_child_is_not_recorded(tmp_path: Path) -> None:
     )
     run(tmp_path, LESSON + within)
     assert open_run(str(tmp_path / "run.mfrun")).debugger.cursor.passes_run == 2
+
+
+def test_what_would_be_shown_in_it_is_not_waited_for(tmp_path: Path) -> None:
+    within = "import mfdebug\nwith mfdebug.watching():\n    mfdebug.set_trace()\n    step()\n"
+    done = run(tmp_path, f"{LESSON}{within}print(step())\n")
+    assert done.stderr == ""
+    assert open_run(str(tmp_path / "program.mfrun")).debugger.graph.trains

@@ -249,3 +249,16 @@ def test_a_large_graph_that_is_compiled_in_a_thread_has_the_same_landscape() -> 
     *_, last = Surveyor(debugger).survey(view_named(debugger, ""))
     assert isinstance(last, Landscape)
     assert last.slope == FEW_NODES + 1
+
+
+@pytest.mark.parametrize("zoomed", [False, True])
+async def test_the_focus_stays_on_a_panel_that_is_there(zoomed: bool) -> None:
+    async with opened("xor", commands=["sgd 5"]) as driver:
+        driver.screen.set_focus(driver.screen.panels.cost)
+        await driver.press("D")
+        assert driver.screen.focused is driver.screen.panels.plot
+        if zoomed:
+            await driver.press("i")
+        await driver.press("D")
+        assert driver.screen.focused in driver.screen.panels.ring
+        assert driver.screen.focused is not driver.screen.panels.node

@@ -264,3 +264,27 @@ async def test_no_screen_with_a_question_shows_the_answer_or_the_rule(name: str)
                     given = " ".join(question.given)
                     assert answer not in cells or answer in given, (question, rows)
             assert driver.screen.session.run(f"answer {question.answer}").data["right"]
+
+
+@pytest.mark.parametrize(
+    "key", ["left", "right", "up", "down", "ctrl+p", "tab", "home", "pagedown"]
+)
+async def test_no_other_key_moves_on_while_it_asks(key: str) -> None:
+    async with opened("circuit-b") as driver:
+        await asked_in(driver)
+        await driver.press("1", key)
+        assert driver.moment == 5
+        assert ASKED in driver.text
+        assert "answer  1" in driver.text
+        await driver.press("backspace", "minus", "1", "0", "enter")
+        assert driver.message == "right: 1 × (-10) = -10  1 of 1 right"
+
+
+async def test_a_title_that_is_clicked_twice_does_not_hide_the_question() -> None:
+    async with opened("circuit-b", size=(100, 30)) as driver:
+        await asked_in(driver)
+        await driver.pilot.click("#order-title", times=2)
+        await driver.pilot.pause()
+        assert ASKED in driver.text
+        await driver.press("minus", "1", "0", "enter")
+        assert driver.moment == 6

@@ -13,7 +13,6 @@ from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.core.timeline.engine_copy import EngineCopy
 from mfdebug.core.timeline.prepared import Prepared
 from miniflow.ops.base import Array, shape_text
-from miniflow.ops.dropout import Dropout
 
 # Answers over a plane, across and down, and along a line.
 GRID, SAMPLES = (41, 21), 121
@@ -21,6 +20,8 @@ GRID, SAMPLES = (41, 21), 121
 SLICE, CALL = 200_000, 100
 # The axes are longer than the data by this part of it at each end.
 MARGIN = 0.25
+# A table of more classes is not read by anybody, and its memory is quadratic.
+MOST_CLASSES = 1000
 # Answers of one row in two batches that differ by more than this part are not the row's alone.
 CLOSE = 1e-4
 
@@ -74,6 +75,9 @@ class _Inquiry:
         rows, targets = self._table(self.subject.source), None
         if self.subject.target is not None:
             targets = self._table(self.subject.target)
+            if len(targets) != len(rows):
+                # An input that is not fed beside rows that are: of another batch size.
+                targets = None
         depends = yield from self._depends_on_others(rows)
         given = yield from self._answers_to(rows)
         width = math.prod(self.shape[1:])
@@ -116,8 +120,9 @@ class _Inquiry:
         counts = None
         if classes is not None:
             targets, given = classes
-            counts = np.zeros((self.answer_shape[-1],) * 2, int)
-            np.add.at(counts, (targets, given), 1)
+            if self.answer_shape[-1] <= MOST_CLASSES:
+                counts = np.zeros((self.answer_shape[-1],) * 2, int)
+                np.add.at(counts, (targets, given), 1)
             if values is not None:
                 values = values.argmax(-1)
         kind = "classes" if classes is not None else "scatter"
@@ -147,10 +152,8 @@ class _Inquiry:
     def _notes(self, depends: bool) -> Iterator[str]:
         if depends:
             yield "an answer depends on the rows beside it: these are of whole batches"
-        random = [node.label for node in self.graph.nodes if isinstance(node, Dropout)]
-        if random:
-            step = self.engine.step
-            yield f"random: {', '.join(random[:3])} dropped as in SGD step {step}"
+        if dropped := self.engine.dropped:
+            yield dropped
 
     def _label(self, node: int) -> str:
         return str(self.graph.nodes[node].label)

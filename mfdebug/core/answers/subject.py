@@ -12,6 +12,7 @@ from mfdebug.core.expressions.parser import parse_entry
 from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, node_or_error
 from miniflow.node import Input
+from miniflow.structure import reached
 
 USAGE = "answers [NODE | off]"
 
@@ -62,7 +63,9 @@ def _compared(debugger: Debugger) -> tuple[int | None, int | None]:
             return None, None
         targets = [i for i in sources if i not in trained and _is_data(debugger, i, trained[0])]
         if len(targets) == 1:
-            return trained[0], targets[0]
+            # What is computed from data has no rows that could be compared one by one.
+            is_input = isinstance(graph.nodes[targets[0]], Input)
+            return trained[0], targets[0] if is_input else None
         node = trained[0]
     return None, None
 
@@ -75,16 +78,11 @@ def _is_data(debugger: Debugger, node: int, prediction: int) -> bool:
 
 def _source(debugger: Debugger, answer: int, target: int | None) -> int:
     graph = debugger.graph
-    reached, stack = {answer}, [answer]
-    while stack:
-        for source in graph.inbound[stack.pop()]:
-            if source not in reached:
-                reached.add(source)
-                stack.append(source)
+    needed = reached([graph.nodes[answer]], lambda node: node.inbound_nodes)
     inputs = [
         i
-        for i in sorted(reached)
-        if isinstance(graph.nodes[i], Input) and i not in graph.trainables and i != target
+        for i, node in enumerate(graph.nodes)
+        if node in needed and isinstance(node, Input) and i not in graph.trainables and i != target
     ]
     fed = [i for i in inputs if graph.fed_from_data(i)] or inputs
     if len(fed) != 1:

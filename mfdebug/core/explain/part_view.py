@@ -17,7 +17,7 @@ from mfdebug.core.format.formula_letters import Letters
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts, named
 from miniflow.node import Input, Node
 from miniflow.ops.base import Array, Op, Shape
-from miniflow.ops.composed import Composed, Parts
+from miniflow.ops.composed import Parts
 from miniflow.ops.shape import SameEntries, Transpose
 
 T = TypeVar("T", int, int | str)
@@ -138,11 +138,6 @@ def _taken(node: Node, parts: Parts) -> Taken | None:
 
 def _wide(shape: Shape) -> list[int]:
     return [n for n in shape if n != 1]
-
-
-def parts_of(view: NodeView, op: Composed) -> Parts:
-    """Return the parts of a function for the present shapes of its inputs."""
-    return op.parts(*(x.shape for x in view.inputs))
 
 
 class PartView(NodeView):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from mfdebug.core.format.numbers import scalar
@@ -98,6 +100,8 @@ def _bounds(landscape: Landscape) -> list[float]:
 
 
 def _levels(costs: Array, bounds: list[float]) -> list[list[int]]:
+    # Without a finite cost there are no bounds: an infinite one has the darkest shade all the same.
+    bounds = bounds or [math.inf] * (len(SHADES) - 1)
     levels = np.searchsorted(bounds, np.where(np.isnan(costs), 0.0, costs), side="right")
     found: list[list[int]] = np.where(np.isnan(costs), -1, levels).tolist()
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 from mfdebug.core.landscape.landscape import View
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.engine_copy import EngineCopy
-from miniflow.ops.dropout import Dropout
 from miniflow.training.descent import SGD
 
 
@@ -26,10 +25,8 @@ def notes_of(
             f"the cost is that of the batch of SGD step {engine.step}: "
             f"{batches.size} of {graph.data.rows} rows"
         )
-    random = [node.label for node in graph.nodes if isinstance(node, Dropout)]
-    if random:
-        names = ", ".join(random[:3]) + (", …" if len(random) > 3 else "")
-        notes.append(f"random: {names} dropped as in SGD step {engine.step} everywhere")
+    if engine.dropped:
+        notes.append(f"{engine.dropped} everywhere")
     if view.kind == "gradient" and not isinstance(graph.training.optimizer, SGD):
         name = type(graph.training.optimizer).__name__
         notes.append(f"{name} does not go along the gradient: its updates land beside this line")
@@ -41,7 +38,7 @@ def notes_of(
             f"{total:.3g} % of the path lies here (principal directions, Li et al. 2018); "
             "its points lie near the surface, not on it"
         )
-    if stride > 1 and view.kind != "gradient":
+    if stride > 1:
         notes.append(f"the path has a point for every {stride} SGD steps")
     if any(edit.lasts and edit.after <= debugger.moment for edit in debugger.edits):
         notes.append("with the overrides in force")

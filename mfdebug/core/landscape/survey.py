@@ -69,16 +69,19 @@ class Surveyor:
                 "a parameter is infinite or NaN here: no landscape",
                 hint="go back to an earlier SGD step",
             )
-        path = yield from self._path.slices("the path")
-        path.begin()
-        while not path.advance():
-            yield f"the path: SGD step {path.points[-1].step if path.points else 0}"
+        points, stride = [], 1
+        if view.kind != "gradient":
+            # No step of the past lies on the line along the present gradient.
+            path = yield from self._path.slices("the path")
+            path.begin()
+            while not path.advance():
+                yield f"the path: SGD step {path.points[-1].step if path.points else 0}"
+            points, stride = path.points, path.stride
         if not isinstance(debugger.cursor, ComputedCursor):
-            yield _Sketch(debugger, view, path.points, present).path_only()
+            yield _Sketch(debugger, view, points, present).path_only()
             return
         engine = yield from self._engine.slices("the engine")
-        sketch = _Sketch(debugger, view, path.points, present)
-        yield from sketch.computed(engine, path.stride)
+        yield from _Sketch(debugger, view, points, present).computed(engine, stride)
 
 
 class _Sketch:
@@ -101,7 +104,7 @@ class _Sketch:
             self._find_directions()
         else:
             self.rows, self.names = np.zeros((1, present.size)), ("learning rate",)
-            self.origin, self.points = present, []
+            self.origin = present
 
     def _find_directions(self) -> None:
         path = np.array([p.parameters for p in self.points]).reshape(-1, self.present.size)

@@ -97,17 +97,16 @@ class Chart:
             signs_of_row = [source[column] for column in columns]
             self.cells[row] = [(s, "blank" if s == " " else "shade") for s in signs_of_row]
 
-    def mark(self, x: float, y: float, sign: str, style: Style, step: int | None = None) -> bool:
-        """Draw a sign; return whether it is in the chart."""
+    def mark(self, x: float, y: float, sign: str, style: Style, step: int | None = None) -> None:
+        """Draw a sign, if it is in the chart."""
         if not (np.isfinite(x) and np.isfinite(y)):
-            return False
+            return
         column, row = self.column(x), self.row(y)
         if not self.has(column, row):
-            return False
+            return
         self.cells[row][column] = (sign, style)
         if step is not None:
             self._steps[column + self.margin, row] = step
-        return True
 
     def label(self, x: float, y: float, words: str, style: Style) -> None:
         """Write words beside a mark, at the right or at the left, if the cells are blank."""

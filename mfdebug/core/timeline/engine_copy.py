@@ -16,6 +16,7 @@ from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.overrides import Overrides
 from miniflow.node import Input
 from miniflow.ops.base import Array, Op, follows_rules
+from miniflow.ops.dropout import Dropout
 from miniflow.plans.compile import compile_plan
 from miniflow.structure import Structure
 
@@ -46,6 +47,15 @@ class EngineCopy:
     def work(self) -> int:
         """How many numbers a forward pass computes."""
         return sum(math.prod(shape) for shape in self.plan.shapes)
+
+    @property
+    def dropped(self) -> str:
+        """Which nodes drop at random, and by which draw; empty if none do."""
+        random = [node.label for node in self.graph.nodes if isinstance(node, Dropout)]
+        if not random:
+            return ""
+        names = ", ".join(random[:3]) + (", …" if len(random) > 3 else "")
+        return f"random: {names} dropped as in SGD step {self.step}"
 
     def take(self) -> Array:
         """Copy the present moment, in its SGD step or in the one that comes; return the parameters.
@@ -152,12 +162,6 @@ def nodes_kept(graph: Structure) -> Iterator[None]:
 def parameters_of(debugger: Debugger) -> Array:
     """Return copies of all parameters at the present moment, joined to a 1-D array of float64."""
     return _joined(debugger.plan.value(i) for i in debugger.graph.trainables)
-
-
-def entry_names(debugger: Debugger) -> list[tuple[int, tuple[int, ...]]]:
-    """Return the node and the index of each number in the joined parameters."""
-    shapes = debugger.plan.shapes
-    return [(i, index) for i in debugger.graph.trainables for index in np.ndindex(shapes[i])]
 
 
 def _joined(arrays: Iterable[Array]) -> Array:

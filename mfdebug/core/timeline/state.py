@@ -47,7 +47,8 @@ class State:
     This is all that a computed line has. Of a recorded line, parts may not be known.
     """
 
-    # What an open question hides from the screen: "value", "gradient" or "shape" of nodes.
+    # What an open question hides from the screen: "value", "gradient", "shape" or "name" of
+    # nodes.
     concealed: frozenset[tuple[int, str]] = frozenset()
 
     def __init__(self, cursor: Cursor) -> None:

@@ -39,7 +39,14 @@ class Alike:
         self._left = 0
 
     def begins(self, roots: Any) -> bool:
-        """Whether a pass is of the last one's kind."""
+        """Whether a pass is of the last one's kind; the program never sees an error of ours."""
+        try:
+            return self._begins(roots)
+        except Exception as error:
+            self._recorder.failed(error)
+            return False
+
+    def _begins(self, roots: Any) -> bool:
         if self._left <= 0 or len(roots) != 1 or self._modes():
             return False
         root, outline = roots[0], self._outline

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from ..pace import Pace
     from ..recorder import Recorder
     from ..tape import Tape
     from .forward import Forward
@@ -21,10 +22,11 @@ if TYPE_CHECKING:
 class Faults:
     """The last error of a function that is not written yet."""
 
-    def __init__(self, recorder: Recorder, tape: Tape, forward: Forward) -> None:
+    def __init__(self, recorder: Recorder, tape: Tape, forward: Forward, pace: Pace) -> None:
         self._recorder = recorder
         self._tape = tape
         self._forward = forward
+        self._pace = pace
         self._fault: Fault | None = None
 
     def raised(self, begun: Any, error: BaseException) -> None:
@@ -53,3 +55,5 @@ class Faults:
         fault, self._fault = self._fault, None
         if fault is not None:
             self._tape.write(fault.node, Backward(), fault)
+            # What follows is measured from here on, as another pass.
+            self._pace.start()

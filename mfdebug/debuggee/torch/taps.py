@@ -89,7 +89,7 @@ class Taps:
         self._sites = sites
         self._forward = Forward(torch, self._tape, tensors, sites)
         self._gradients = Gradients(torch, recorder, self._tape, self._forward, tensors)
-        self._faults = Faults(recorder, self._tape, self._forward)
+        self._faults = Faults(recorder, self._tape, self._forward, self._gradients.pace)
         self._callers = Callers(torch.overrides.handle_torch_function.__code__)
         self._optimizers = Optimizers(torch, recorder, self._tape, tensors, self._gradients.pace)
         tensor = torch.Tensor

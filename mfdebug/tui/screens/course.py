@@ -37,6 +37,8 @@ class CourseScreen(DebugScreen):
 
     async def step_in_quiz(self, count: int) -> None:
         """Run to the next question and ask it; at the end show the summary."""
+        # Also if the user has ended the quiz and begun another.
+        self.session.quiz = self.lesson.quiz
         question = self.lesson.next_question()
         self.follow()
         self.show_moment()

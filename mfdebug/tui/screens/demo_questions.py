@@ -78,8 +78,11 @@ class DemoQuestions(DebugScreen):
 
     def close_stale_question(self) -> None:
         """Close the question if it is no longer about the present moment."""
-        if self._asked is None:
+        if self._asked is None and self._awaited is None:
             super().close_stale_question()
+        elif self._asked is None:
+            if open_question(self.session) != self.question:
+                self.drop_question()
         elif self._asked.moment != self.debugger.moment:
             self.drop_question()
 

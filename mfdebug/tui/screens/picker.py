@@ -78,7 +78,6 @@ class PickerScreen(Dialog[Choice | None]):
 
     def on_mount(self) -> None:
         """List everything, or what was typed before the screen appeared."""
-        super().on_mount()
         self._list()
         keys = f" ↑ ↓ choose   Enter opens   {keys_of(self).name('quit')} {self._leaves}"
         line = self.query_one(KeyWords)

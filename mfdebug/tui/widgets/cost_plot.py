@@ -193,7 +193,6 @@ class CostPlot(LinesView, can_focus=True):
 
     def on_resize(self) -> None:
         """Draw for the new size."""
-        super().on_resize()
         if self._drawn is not None:
             self._show(self._drawn.costs, self._drawn.step, self._drawn.aim)
 

@@ -251,7 +251,6 @@ class NodePanel(LinesView, can_focus=True):
 
     def on_mount(self) -> None:
         """Have a scrollbar that is there from the start, so that its coming needs no layout."""
-        super().on_mount()
         self.vertical_scrollbar.renderer = QuietScrollBar  # type: ignore[misc]
 
     def on_resize(self) -> None:

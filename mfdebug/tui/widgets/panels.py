@@ -131,6 +131,7 @@ class Panels(Horizontal):
             self.screen.set_class(shown, "running")
             if not shown:
                 self.arrange_circuit()
+                self._keep_focus()
         if shown:
             self.modules.show()
 
@@ -151,7 +152,10 @@ class Panels(Horizontal):
             "circuit": self.circuit,
             "order": self.order,
         }
-        self.screen.set_focus(focused.get(panel, self._focused_before))
+        before = self._focused_before
+        if before in (self.cost, self.plot) and not before.display:
+            before = self._list
+        self.screen.set_focus(focused.get(panel, before))
         # On a narrow screen either the order or the node is shown.
         at_node = self.screen.focused in (self.node, self.cost, self.plot)
         self.screen.set_class(at_node, "at-node")
@@ -225,7 +229,7 @@ class Panels(Horizontal):
     def on_panel_title_clicked(self, event: PanelTitle.Clicked) -> None:
         """Focus the panel whose title was clicked; clicked twice, zoom it or show all again."""
         panel = self.query_one(f"#{event.panel}", Widget)
-        if event.twice and event.panel in ZOOMED:
+        if event.twice and event.panel in ZOOMED and not self.quiz.display:
             self.zoom("" if self.zoomed else event.panel)
         elif panel in self.ring:
             self.focus_panel(panel)
@@ -236,14 +240,13 @@ class Panels(Horizontal):
 
     def focus_shown(self) -> None:
         """Focus the panel that has the whole screen, or the order."""
-        if self.zoomed == "node":
-            self.node.focus()
-        elif self.zoomed == "cost":
-            self.cost.focus()
-        elif self.zoomed == "plot":
-            self.plot.focus()
-        else:
-            self._list.focus()
+        shown = {"node": self.node, "cost": self.cost, "plot": self.plot}
+        self.focus_panel(shown.get(self.zoomed, self._list))
+
+    def _keep_focus(self) -> None:
+        """Focus a panel that is there, if the focused one has been hidden."""
+        if self.screen.focused is None or self.screen.focused not in self.ring:
+            self.focus_shown()
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Remember which of order and circuit has the focus."""
@@ -260,6 +263,8 @@ class Panels(Horizontal):
         above = self._arrangement.mode in ("alone", "beside")
         both = self.screen.size.height >= ROOM_FOR_BOTH and not above
         self.cost.replaced = plot.display and not both
+        if self.cost.replaced and self.screen.focused is self.cost:
+            self.focus_panel(plot)
         self.cost.show_if_it_fits()
 
     def plot_changed(self) -> None:
@@ -267,7 +272,7 @@ class Panels(Horizontal):
         if not self.plot.wanted:
             if self.zoomed == "plot":
                 self.zoom("")
-            elif self.screen.focused is self.plot:
+            if self.screen.focused is self.plot:
                 self.focus_panel(self._list)
         elif self.zoomed or not self.plot.display or self.screen.has_class("narrow"):
             self.zoom("plot")

@@ -225,7 +225,6 @@ class PlotPanel(LinesView, can_focus=True):
 
     def on_resize(self) -> None:
         """Draw for the new size; compute it if it was hidden before."""
-        super().on_resize()
         self.show()
 
     def _draw(self) -> None:

@@ -105,15 +105,16 @@ class QuizPanel(LinesView, can_focus=True):
     # Keys --------------------------------------------------------------------------------
 
     async def on_key(self, event: Key) -> None:
-        """Take the characters of an answer; leave no printable key to the screen."""
+        """Take the characters of an answer; leave no key to the screen that could move on."""
         keys = keys_of(self)
-        passed = {key for bound in at("quiz") for key in keys.of(bound.id)}
+        passed = {key for bound in (*at("quiz"), *at("app")) for key in keys.of(bound.id)}
         passed.update(*map(keys.of, PASSED))
-        if event.key in passed or not (event.is_printable or event.key in ("tab", "shift+tab")):
+        if event.key in passed:
             return
         event.stop()
         event.prevent_default()
-        self._type(event.character or "")
+        if event.is_printable:
+            self._type(event.character or "")
 
     def on_paste(self, event: Paste) -> None:
         """Take an answer that is pasted."""

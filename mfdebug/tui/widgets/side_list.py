@@ -27,7 +27,6 @@ class _Rows(LinesView, can_focus=False):
 
     def on_resize(self) -> None:
         self.set_count(self._extent.height)
-        super().on_resize()
 
 
 class SideList(Vertical):

@@ -17,7 +17,7 @@ from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops import Linear, SoftmaxCrossEntropy
+from miniflow.ops import MSE, Linear, MatMul, Mul, SoftmaxCrossEntropy
 from tests.support.debuggers import network, state
 
 
@@ -154,3 +154,31 @@ XOR = [
     "→ ↑ │t │s2  0 0 │0 │0.0502  0 1 │1 │0.944",
     "            1 0 │1 │0.952   1 1 │0 │0.0444",
 ]
+
+
+def test_a_target_that_is_computed_is_not_one_of_the_rows() -> None:
+    X, t = Input("X", shape=(None, 2)), Input("t", shape=(None, 1))
+    W = Input("W", value=np.ones((2, 1)), trainable=True)
+    answer = MatMul(X, W, name="answer")
+    cost = MSE(Mul(t, t, name="square"), answer, name="cost")
+    table = {X: np.eye(4)[:, :2], t: np.arange(4.0).reshape(4, 1)}
+    for batch in (None, 2):
+        debugger = ComputedDebugger(Graph.of(cost, feeds=table, batch_size=batch))
+        debugger.cursor.sgd(2)
+        found = answers(debugger)
+        assert found.targets is None
+        assert found.given.shape == (4,)
+
+
+def test_a_table_of_very_many_classes_is_not_made() -> None:
+    x, label = Input("x", shape=(None, 3)), Input("label", shape=(None,))
+    W = Input("W", value=np.zeros((3, 3000)), trainable=True)
+    scores = MatMul(x, W, name="scores")
+    table = {x: np.eye(3), label: np.arange(3.0)}
+    graph = Graph.of(SoftmaxCrossEntropy(scores, label, name="cost"), feeds=table)
+    debugger = ComputedDebugger(graph)
+    try:
+        found = answers(debugger)
+    except MiniflowError:
+        return
+    assert found.counts is None

@@ -200,3 +200,13 @@ def test_the_view_follows_from_the_number_of_parameters() -> None:
     assert views["xor"].kind == "gradient"
     named = view_named(ComputedDebugger(load_graph("xor")), "W1[1,-1] b2")
     assert named.entries == (3, 8)
+
+
+def test_the_line_along_the_gradient_takes_no_second_run() -> None:
+    debugger = at_step("xor", 3000)
+    view = view_named(debugger, "gradient")
+    slices = [one for one in Surveyor(debugger).survey(view) if isinstance(one, str)]
+    assert not any("path" in words for words in slices)
+    assert any(
+        "path" in str(one) for one in Surveyor(debugger).survey(view_named(debugger, "path"))
+    )
