@@ -216,6 +216,7 @@ def test_while_a_program_runs_its_nodes_are_a_live_table(tmp_path: Path) -> None
         names = [line.split()[0] for line in lines[head + 2 : head + 5]]
         assert names == ["w", "mul1", "cost"]
         # The order and the node of the moment at which it was resumed are not shown with it.
+        assert "━ order" not in app.text
         assert "─ order" not in app.text
         # A few rows a few times a second: little for a slow line.
         before = len(app.output)
@@ -225,7 +226,8 @@ def test_while_a_program_runs_its_nodes_are_a_live_table(tmp_path: Path) -> None
             shown.add(app.text.splitlines()[head])
         assert (len(app.output) - before) / len(shown) < 4000
         app.send(b"s")
-        app.wait_for("─ order")
+        # The list has the focus again.
+        app.wait_for("━ order")
         assert "of the running program" not in app.text
         app.press("q")
         assert app.wait() == 0
