@@ -15,10 +15,10 @@ check: ## formatting, lint, types and layers: seconds
 	$(PYTHON) -c "from importlinter.cli import lint_imports_command as run; run()" --no-cache --no-logo
 
 test: ## every test, in two processes
-	$(PYTHON) -m pytest -n 2
+	$(PYTHON) -m pytest -n 4
 
 long: ## every test with all of its sizes
-	$(PYTHON) -m pytest -n 2 --long
+	$(PYTHON) -m pytest -n 4 --long
 
 golden: ## write the golden screens anew, after a wanted change
 	GOLDEN=write $(PYTHON) -m pytest tests/tui/test_golden.py tests/terminal/test_matrix.py tests/core/circuit/test_golden.py
