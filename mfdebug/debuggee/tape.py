@@ -379,14 +379,20 @@ class Tape:
         whole: bool,
     ) -> tuple[list[Any], list[bytes]]:
         """Return the entries of a pass and their bytes; if not `whole`, only the small ones."""
-        entries, parts = [], []
+        entries, parts, later = [], [], []
         for number, node in enumerate(nodes):
             if node.value is None:
                 continue
             dtype, shape, data = node.value
-            if whole or node is cost or (not node.sources and len(data) <= SMALL_BYTES):
+            if not node.sources and len(data) <= SMALL_BYTES:
                 entries.append(("v", number, -1, dtype, shape))
                 parts.append(data)
+            elif whole or node is cost:
+                later.append((number, node.value))
+        # The small inputs are stored apart: the rest must not be copied for that.
+        for number, (dtype, shape, data) in later:
+            entries.append(("v", number, -1, dtype, shape))
+            parts.append(data)
         if whole:
             for (node, source), (dtype, shape, data) in backward.sent.items():
                 index = node.sources.index(source)

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mfdebug.recording.records import Entry
-from mfdebug.recording.schema import BODY_BYTES, SMALL_INPUT
+from mfdebug.recording.schema import BODY_BYTES, SMALL_INPUT, Bytes
 from miniflow.ops.base import Array
 
 _DTYPE = re.compile(r"[<>|][biufc]\d{1,2}")
@@ -28,6 +28,8 @@ _SIZES = {
 _MAX_AXES = 32
 _MAX_ENTRIES = 1 << 40
 _INTEGER = re.compile(rb"-?[0-9]+")
+# A part of so many bytes is not copied, which takes longer than to keep the rest as well.
+VIEW_BYTES = 256 << 10
 # An integer of more digits is beyond the range of float64.
 _MAX_DIGITS = 310
 
@@ -98,10 +100,12 @@ def _add(parts: list[Part], part: Part) -> None:
         parts.append(part)
 
 
-def cut(data: bytes | bytearray, parts: Sequence[Part]) -> bytes:
-    """Return some parts of the bytes of a pass, concatenated."""
-    with memoryview(data) as view:
-        return b"".join([view[start:stop] for start, stop in parts])
+def cut(data: bytes | bytearray, parts: Sequence[Part]) -> Bytes:
+    """Return some parts of the bytes of a pass, concatenated; of one large part, a view."""
+    view = memoryview(data).toreadonly()
+    if len(parts) == 1 and parts[0][1] - parts[0][0] >= VIEW_BYTES:
+        return view[slice(*parts[0])]
+    return b"".join([view[start:stop] for start, stop in parts])
 
 
 # Checking ----------------------------------------------------------------------------------------
@@ -153,18 +157,18 @@ def check_references(entries: Sequence[Entry], input_counts: Sequence[int]) -> N
 # Numbers -----------------------------------------------------------------------------------------
 
 
-def value_of(entry: Entry, data: bytes | bytearray, at: int) -> Value:
+def value_of(entry: Entry, data: Bytes, at: int) -> Value:
     """Return the array of an entry, a view of `data` if possible, or its text."""
     if entry.dtype == "float":
         return np.array(struct.unpack_from("<d", data, at)[0])
     if entry.dtype == "int":
-        return _integer(data[at : at + entry.size])
+        return _integer(bytes(data[at : at + entry.size]))
     if entry.dtype == "text":
-        return data[at : at + entry.size].decode(errors="backslashreplace")
+        return str(data[at : at + entry.size], errors="backslashreplace")
     return np.ndarray(entry.shape, entry.dtype, data, at)
 
 
-def _integer(digits: bytes | bytearray) -> Value:
+def _integer(digits: bytes) -> Value:
     if not _INTEGER.fullmatch(digits):
         raise ValueError("an integer with characters other than digits")
     if len(digits) > _MAX_DIGITS:
@@ -178,7 +182,7 @@ def _integer(digits: bytes | bytearray) -> Value:
         return f"an integer of {len(digits.lstrip(b'-')):,} digits"
 
 
-def cost_of(plan: Plan, data: bytes | bytearray) -> float | None:
+def cost_of(plan: Plan, data: Bytes) -> float | None:
     """Return the cost in the bytes of a pass: a number, or the sum of an array.
 
     None if there is none, or if it is NaN, complex or not a number.

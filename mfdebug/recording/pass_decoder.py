@@ -23,7 +23,7 @@ from mfdebug.recording.open_run_file import damaged
 from mfdebug.recording.pass_index import PassIndex, StructureLine
 from mfdebug.recording.records import Entry, Numbers, Structure
 from mfdebug.recording.run_rows import RunRows
-from mfdebug.recording.schema import WORDS, Head, SharedForm
+from mfdebug.recording.schema import WORDS, Bytes, Head, SharedForm
 from miniflow.errors import FileError, printable
 from miniflow.ops.base import Array
 
@@ -128,7 +128,7 @@ class PassDecoder:
         self._numbers.move_to_end(number)
         return kept[2]
 
-    def numbers(self, head: Head, inputs: bytes, body: bytes) -> Numbers:
+    def numbers(self, head: Head, inputs: Bytes, body: Bytes) -> Numbers:
         """Return every number of a pass from its bytes; the arrays are read-only."""
         with self._checking(f"pass {head.number}"):
             found = self._all_numbers(head, inputs, body)
@@ -141,7 +141,7 @@ class PassDecoder:
             self._numbers.popitem(last=False)
         return found
 
-    def _all_numbers(self, head: Head, inputs: bytes, body: bytes) -> Numbers:
+    def _all_numbers(self, head: Head, inputs: Bytes, body: Bytes) -> Numbers:
         numbered, entries, layout_plan = self._plan(head.structure, head.layout)
         sizes = [
             sum(stop - start for start, stop in parts)
@@ -167,13 +167,13 @@ class PassDecoder:
                 sent_or_changed[node, entry.input_index] = value
         return found
 
-    def inputs(self, head: Head, inputs: bytes | None, body: bytes | None) -> dict[int, Array]:
+    def inputs(self, head: Head, inputs: Bytes | None, body: Bytes | None) -> dict[int, Array]:
         """Return the initial values of a pass's inputs from its bytes; None was not kept."""
         with self._checking(f"pass {head.number}"):
             return self._input_values(head, inputs, body)
 
     def _input_values(
-        self, head: Head, inputs: bytes | None, body: bytes | None
+        self, head: Head, inputs: Bytes | None, body: Bytes | None
     ) -> dict[int, Array]:
         numbered, entries, layout_plan = self._plan(head.structure, head.layout)
         parts = layout_plan.rest if head.whole else layout_plan.large

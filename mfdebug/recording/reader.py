@@ -29,7 +29,7 @@ from mfdebug.recording.records import (
     Structure,
 )
 from mfdebug.recording.run_rows import Output, RunRows
-from mfdebug.recording.schema import REPLACEABLE, WORDS, Head, State
+from mfdebug.recording.schema import REPLACEABLE, WORDS, Bytes, Head, State
 from miniflow.errors import printable
 from miniflow.limits import NAME_LENGTH
 from miniflow.ops.base import Array
@@ -49,7 +49,7 @@ class RunReader:
     """
 
     def __init__(
-        self, path: Path, *, live: bool = False, late: Callable[[int], bytes | None] = _nothing_late
+        self, path: Path, *, live: bool = False, late: Callable[[int], Bytes | None] = _nothing_late
     ) -> None:
         self._where: Final = str(path)
         self._live = live
@@ -274,7 +274,7 @@ class RunReader:
         """Whether the body of a pass is in the file or available from `late`."""
         return number != self._state.late or self._late(number) is not None
 
-    def _body(self, head: Head) -> bytes:
+    def _body(self, head: Head) -> Bytes:
         late = self._late(head.number)
         if late is not None and len(late) == head.body:
             return late

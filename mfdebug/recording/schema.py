@@ -70,6 +70,8 @@ BODY_BYTES = 1 << 29
 SMALL_INPUT = 4096
 WORDS = 2000
 
+# The bytes of a row.
+Bytes = bytes | bytearray | memoryview
 Count = Annotated[int, Meta(ge=0, le=MOST_PASSES)]
 Number = Annotated[int, Meta(ge=0, lt=MOST_NODES)]
 
@@ -224,7 +226,7 @@ def node_of(form: NodeForm) -> RecordedNode:
 _HEAD = struct.Struct("<qqqqqqqqdqqqq")
 
 
-def checksum(data: bytes | bytearray, *numbers: int) -> int:
+def checksum(data: Bytes, *numbers: int) -> int:
     """Return the CRC-32 of a row of some numbers and one text or blob."""
     return zlib.crc32(data, zlib.crc32(struct.pack(f"<{len(numbers)}q", *numbers)))
 

@@ -27,6 +27,7 @@ from mfdebug.recording.schema import (
     PIECES,
     REPLACEABLE,
     WORDS,
+    Bytes,
     Head,
     OptimizerForm,
     State,
@@ -75,7 +76,7 @@ class RunWriter:
         self._steps = StepRows()
         self._finals: dict[tuple[int, int], int] = {}
         # The bodies of the last two late passes, for readers that need them before the commit.
-        self._late: OrderedDict[int, bytes] = OrderedDict()
+        self._late: OrderedDict[int, Bytes] = OrderedDict()
         self._clear()
         # While a file is being written, its log is not empty: other processes can tell by that.
         self._changed = True
@@ -145,7 +146,8 @@ class RunWriter:
         layout_plan = self._plans.of(structure, layout)
         if layout_plan.size != len(data):
             raise ValueError(f"pass {number} has {len(data)} bytes, its layout {layout_plan.size}")
-        inputs, body = cut(data, layout_plan.inputs), b""
+        inputs = cut(data, layout_plan.inputs)
+        body: Bytes = b""
         if whole:
             whole = len(data) - len(inputs) <= min(BODY_BYTES, self._most_bytes // 4)
         if whole:
@@ -240,7 +242,7 @@ class RunWriter:
         self._commit(late=last)
         return True
 
-    def late_body(self, number: int) -> bytes | None:
+    def late_body(self, number: int) -> Bytes | None:
         """Return the body of a pass that may not have been committed yet, or None."""
         return self._late.get(number)
 
@@ -298,8 +300,8 @@ class RunWriter:
         self._forms: list[tuple[int, str, int]] = []
         self._sharings: list[tuple[int, str, int]] = []
         self._heads: dict[int, Head] = {}
-        self._input_rows: dict[int, bytes] = {}
-        self._body_rows: dict[int, bytes] = {}
+        self._input_rows: dict[int, Bytes] = {}
+        self._body_rows: dict[int, Bytes] = {}
         self._final_rows: dict[int, tuple[object, ...]] = {}
         self._steps.clear()
         self._pending = 0
@@ -320,7 +322,7 @@ class RunWriter:
             self._pending_since = time.monotonic()
         self._pending += size
 
-    def _head_row(self, head: Head, late: bytes) -> tuple[object, ...]:
+    def _head_row(self, head: Head, late: Bytes) -> tuple[object, ...]:
         """Return the row of a pass; `late` is its body if that is committed later."""
         inputs, body = self._input_rows[head.number], self._body_rows.get(head.number)
         size, body_sum = len(late), 0
@@ -335,7 +337,7 @@ class RunWriter:
         text = None if head.fault is None else head.fault.decode()
         return (*row[:9], text, *row[10:14], row.computed_crc())
 
-    def _write_bytes(self, table: str, rows: dict[int, bytes]) -> None:
+    def _write_bytes(self, table: str, rows: dict[int, Bytes]) -> None:
         execute_many = self._connection.executemany
         full = [row for row in rows.items() if row[1]]
         execute_many(f"INSERT OR REPLACE INTO {table} VALUES (?,?)", full)

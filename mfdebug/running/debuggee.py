@@ -13,6 +13,7 @@ from mfdebug.debuggee import ring as words
 from mfdebug.debuggee.ring import Ring
 from mfdebug.recording.program_output import Output
 from mfdebug.recording.records import ShouldStop
+from mfdebug.running.freed_memory import keep_freed_memory
 from mfdebug.running.intake import Intake, Sink
 from miniflow.errors import MiniflowError
 
@@ -42,6 +43,7 @@ class Debuggee:
         self._lock = threading.Lock()
         self._detaching = False
         self._closed = False
+        keep_freed_memory()
         if reading is not None:
             os.set_blocking(reading, False)
 

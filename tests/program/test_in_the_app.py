@@ -11,6 +11,8 @@ from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 
+import pytest
+
 from mfdebug.opening.programs import open_program
 from mfdebug.tui.screens.text import TextScreen
 from tests.program.program_app import done, opened, press
@@ -193,6 +195,32 @@ def test_the_costs_of_a_long_run_are_known_while_it_goes_on(tmp_path: Path) -> N
         assert all(a > b for a, b in pairwise(debugger.cursor.costs))
     finally:
         running.run.close()
+
+
+@pytest.mark.parametrize("columns", [80, 130])
+def test_what_a_running_program_prints_stands_with_the_table(tmp_path: Path, columns: int) -> None:
+    path, go = tmp_path / "endless.py", tmp_path / "go"
+    path.write_text(
+        "import os\nfrom miniflow import *\nw, x, t = Input(), Input(), Input()\n"
+        "cost = MSE(t, Mul(w, x))\ngraph = topological_sort({w: 5.0, x: 10.0, t: 20.0})\n"
+        "while True:\n    forward_and_backward(graph)\n    sgd_update([w], 1e-9)\n"
+        f"    if os.path.exists({str(go)!r}):\n"
+        f"        os.remove({str(go)!r})\n        print('it prints')\n"
+    )
+    command = [sys.executable, "-P", "-m", "mfdebug", path]
+    with PtyApp(command, env=ENVIRONMENT, cwd=tmp_path, columns=columns) as app:
+        app.wait_for("press s to begin")
+        app.send(b"c")
+        app.wait_for("the running program", idle=False)
+        go.touch()
+        app.wait_for("it prints", idle=False)
+        assert "of the running program" in app.text
+        assert "\nmul1 " in app.text
+        app.send(b"s")
+        app.wait_for("━ order")
+        assert "it prints" in app.text
+        app.press("q")
+        assert app.wait() == 0
 
 
 def test_while_a_program_runs_its_nodes_are_a_live_table(tmp_path: Path) -> None:

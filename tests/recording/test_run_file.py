@@ -14,6 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from mfdebug.recording.encoding import VIEW_BYTES, cut, value_of
 from mfdebug.recording.reader import RunReader
 from mfdebug.recording.records import Entry, Fault, Numbers, Run, Shared
 from mfdebug.recording.run_rows import Output
@@ -496,3 +497,12 @@ def test_a_small_pass_is_in_the_file_as_soon_as_it_is_shown(recording: Recording
     assert not recording.writer.publish()
     with contextlib.closing(RunReader(recording.path, live=True)) as reader:
         assert reader.numbers(0) is not None
+
+
+def test_a_large_body_is_not_copied_and_its_numbers_cannot_be_changed() -> None:
+    data = bytearray(8 + VIEW_BYTES)
+    body = cut(data, [(8, len(data))])
+    numbers = value_of(Entry("v", 0, -1, "<f8", (VIEW_BYTES // 8,)), body, 0)
+    assert np.shares_memory(numbers, np.frombuffer(data))
+    assert not numbers.flags.writeable
+    assert bytes(cut(data, [(0, 8), (16, 24)])) == bytes(16)
