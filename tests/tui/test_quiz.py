@@ -11,6 +11,7 @@ from mfdebug.opening.shipped import shipped
 from mfdebug.tui.widgets.help_text import HelpText
 from mfdebug.tui.widgets.prompt import Prompt
 from tests.support.app_driver import Driver, ask, left, opened, right, row_of
+from tests.support.sizes import pick
 
 ASKED = "What does f send to two?"
 
@@ -215,7 +216,7 @@ async def test_the_score_is_not_broken_over_two_lines() -> None:
 # What the screen must not show ---------------------------------------------------------------
 
 # The most questions of a graph whose screens are looked at.
-MOST = 7
+MOST = pick(7, 3)
 
 
 @pytest.mark.parametrize("name", [graph.name for graph in shipped()])

@@ -13,6 +13,7 @@ from mfdebug.tui.screens.course import CourseScreen
 from mfdebug.tui.screens.text import TextScreen
 from tests.support.quiz_truth import typed
 from tests.support.screen_text import screen_text
+from tests.support.sizes import some
 
 KEYS = {"-": "minus", ".": "full_stop", "+": "plus"}
 
@@ -27,7 +28,7 @@ def app_of(course: Course) -> DebuggerApp:
 
 
 @pytest.mark.parametrize(
-    "graph", ["circuit-a", "circuit-b", "diamond", "linear-regression", "softmax"]
+    "graph", some(["circuit-a", "circuit-b", "diamond", "linear-regression", "softmax"], 2)
 )
 async def test_a_graph_is_played_to_its_end(graph: str, tmp_path: Path) -> None:
     """The second answer is wrong, the third question is skipped, all others are answered right."""
