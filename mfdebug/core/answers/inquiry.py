@@ -10,14 +10,12 @@ import numpy as np
 from mfdebug.core.answers.answers import Answers
 from mfdebug.core.answers.subject import Subject
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
-from mfdebug.core.timeline.engine_copy import EngineCopy
+from mfdebug.core.timeline.engine_copy import EngineCopy, copied_state
 from mfdebug.core.timeline.prepared import Prepared
 from miniflow.ops.base import Array, shape_text
 
 # Answers over a plane, across and down, and along a line.
 GRID, SAMPLES = (41, 21), 121
-# A slice computes about so many numbers; a call takes as long as `CALL` of them.
-SLICE, CALL = 200_000, 100
 # The axes are longer than the data by this part of it at each end.
 MARGIN = 0.25
 # A table of more classes is not read by anybody, and its memory is quadratic.
@@ -35,12 +33,7 @@ class Inquirer:
 
     def key(self, subject: Subject) -> object:
         """Return what the answers depend on: as long as it is equal, so are the answers."""
-        debugger = self.debugger
-        timeline = debugger.timeline
-        updates = timeline.length - len(timeline.update)
-        updated = max(0, timeline.position(debugger.moment) - updates)
-        edits = tuple(map(id, debugger.edits))
-        return subject, edits, timeline.builds, debugger.sgd_step, updated, debugger.moment > 0
+        return subject, *copied_state(self.debugger)
 
     def inquire(self, subject: Subject) -> Iterator[str | Answers]:
         """Yield words about the progress after each slice, and the answers at the end.
@@ -60,8 +53,6 @@ class _Inquiry:
             engine.take()
         self.shape = engine.plan.shapes[subject.source]
         self.answer_shape = engine.plan.shapes[subject.answer]
-        work = engine.work + CALL * len(self.graph.nodes)
-        self.per_slice = max(1, SLICE // work)
 
     def slices(self) -> Iterator[str | Answers]:
         """Yield progress, then the answers."""
@@ -194,9 +185,10 @@ class _Inquiry:
         size = self.shape[0] if self.shape else 1
         parts: list[Array] = []
         starts = range(0, len(rows), size)
-        for first in range(0, len(starts), self.per_slice):
+        per_slice = self.engine.passes_per_slice
+        for first in range(0, len(starts), per_slice):
             with self.engine.nodes_kept():
-                for start in starts[first : first + self.per_slice]:
+                for start in starts[first : first + per_slice]:
                     part = rows[start : start + size]
                     if self.shape:
                         answers = self._value(self._batch(part))[: len(part)]

@@ -16,7 +16,7 @@ from mfdebug.core.landscape.path import Point, path_of
 from mfdebug.core.landscape.views import entry_name
 from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
-from mfdebug.core.timeline.engine_copy import EngineCopy, parameters_of
+from mfdebug.core.timeline.engine_copy import EngineCopy, copied_state, parameters_of
 from mfdebug.core.timeline.entry_ref import descended_name
 from mfdebug.core.timeline.prepared import Prepared
 from miniflow.ops.base import Array
@@ -24,10 +24,8 @@ from miniflow.ops.base import Array
 # Costs along a line, and over a plane: across and down. For a large graph there are fewer.
 SAMPLES, FEW_SAMPLES = 161, 41
 GRID, SMALL_GRID = (48, 24), (24, 12)
-# From so many numbers a pass on, a graph is large; a slice computes about so many.
-LARGE, SLICE = 1_000_000, 200_000
-# A call takes as long as so many numbers.
-CALL = 100
+# From so many numbers a pass on, a graph is large.
+LARGE = 1_000_000
 # Multiples of the present learning rate whose landings are shown, and the most of them.
 MULTIPLES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 FEW, MOST_LANDINGS = 4, 5
@@ -50,12 +48,7 @@ class Surveyor:
 
     def key(self, view: View) -> object:
         """Return what a landscape depends on: as long as it is equal, so is the landscape."""
-        debugger = self.debugger
-        timeline, moment = debugger.timeline, debugger.moment
-        updates = timeline.length - len(timeline.update)
-        updated = max(0, timeline.position(moment) - updates)
-        edits = tuple(map(id, debugger.edits))
-        return view, edits, timeline.builds, debugger.sgd_step, updated, moment > 0
+        return view, *copied_state(self.debugger)
 
     def survey(self, view: View) -> Iterator[str | Landscape]:
         """Yield words about the progress after each slice, and the landscape at the end.
@@ -186,9 +179,7 @@ class _Sketch:
         if self.view.kind == "gradient":
             landings = yield from self._landings(engine, self._multiples(axes[0].at[-1]))
         costs = np.zeros([len(axis.at) for axis in reversed(axes)])
-        work = engine.work + CALL * len(engine.graph.nodes) + self.present.size
-        per_slice = max(1, SLICE // work)
-        indices = list(np.ndindex(costs.shape))
+        indices, per_slice = list(np.ndindex(costs.shape)), engine.passes_per_slice
         for start in range(0, len(indices), per_slice):
             with engine.nodes_kept():
                 for index in indices[start : start + per_slice]:

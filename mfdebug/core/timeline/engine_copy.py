@@ -20,6 +20,9 @@ from miniflow.ops.dropout import Dropout
 from miniflow.plans.compile import compile_plan
 from miniflow.structure import Structure
 
+# Between two looks at the keys about so many numbers are computed; a call takes as long as `CALL`.
+SLICE, CALL = 200_000, 100
+
 
 class EngineCopy:
     """A plan of its own, in the state that `take` copies from the present moment of a debugger.
@@ -47,6 +50,12 @@ class EngineCopy:
     def work(self) -> int:
         """How many numbers a forward pass computes."""
         return sum(math.prod(shape) for shape in self.plan.shapes)
+
+    @property
+    def passes_per_slice(self) -> int:
+        """How many forward passes are run between two looks at the keys."""
+        numbers = self.work + sum(math.prod(self.plan.shapes[i]) for i in self.graph.trainables)
+        return max(1, SLICE // (numbers + CALL * len(self.graph.nodes)))
 
     @property
     def dropped(self) -> str:
@@ -157,6 +166,18 @@ def nodes_kept(graph: Structure) -> Iterator[None]:
 
     with state_restored(graph.nodes):
         yield
+
+
+def copied_state(debugger: Debugger) -> tuple[object, ...]:
+    """Return what `EngineCopy.take` copies, as a key: while it is equal, so is all computed there.
+
+    Within an SGD step that are the updates alone.
+    """
+    timeline, moment = debugger.timeline, debugger.moment
+    updates = timeline.length - len(timeline.update)
+    updated = max(0, timeline.position(moment) - updates)
+    edits = tuple(map(id, debugger.edits))
+    return edits, timeline.builds, debugger.sgd_step, updated, moment > 0
 
 
 def parameters_of(debugger: Debugger) -> Array:

@@ -89,12 +89,6 @@ class MaxPoolExplainer(PoolExplainer):
         """1 where the entry won."""
         return f"[{view.entry(0, entry)} won]"
 
-    def local_numbers(
-        self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index, number: float
-    ) -> str:
-        """1 for the winner, 0 for the others."""
-        return bracketed(number)
-
     def leads_to(
         self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index
     ) -> list[EntryRef]:
