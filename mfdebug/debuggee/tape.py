@@ -8,8 +8,9 @@ from __future__ import annotations
 import time
 from _weakref import ref
 
-from .fast_path import BURST_BYTES, SMALL_BYTES
-from .pass_nodes import Backward, ancestors
+from .fast_path import BURST_BYTES
+from .numbered_pass import NumberedPass
+from .pass_nodes import Backward
 from .ring import COMPLETE, PASS, STEP, WHOLE, Record
 from .text import as_json
 
@@ -140,43 +141,40 @@ class Tape:
 
         Passes of the same `kind` have the same nodes; -1 if that is not known.
         """
-        nodes = ancestors([cost])
-        numbers = {node: i for i, node in enumerate(nodes)}
+        laid = NumberedPass(cost, backward)
         # A function that has raised has no value.
         failed = None if fault is None else fault.node
-        whole = all(node.value is not None or node is failed for node in nodes)
+        whole = all(node.value is not None or node is failed for node in laid.nodes)
         # Of what was computed before it was watched, there are no values.
         again = self._shown is not None and self._shown[0] is cost
         whole = whole or again
-        structure = self._structure(nodes, numbers, backward, cost)
-        trained = [(i, node.instance) for i, node in enumerate(nodes) if node.instance is not None]
+        structure, trained = self._structure(laid), _held(laid)
         graph, sharing = self._graphs.of(structure, cost, trained)
         if kind >= 0:
-            hidden = sum(node.hidden for node in nodes)
+            hidden = sum(node.hidden for node in laid.nodes)
             known = self._outlines.get(kind)
             if known is None or known.gone or hidden <= known.hidden:
-                outline = Outline(structure, numbers[cost], trained, hidden)
+                outline = Outline(structure, laid.numbers[cost], trained, hidden)
                 self._remember(kind, outline)
             elif fault is None and cost.value is not None and not again:
                 # Its beginning was not watched: an earlier pass shows what it consists of.
                 self.write_inputs(known, cost.value)
                 return
         if whole and fault is None:
-            leaves = [(i, node) for i, node in enumerate(nodes) if node.instance is not None]
             number = self._recorder.number + (not again)
-            self.on_whole(number, leaves, backward.leaf_gradients())
+            self.on_whole(number, laid.leaves, backward.leaf_gradients())
         else:
             self.on_part()
-        entries, parts = self._entries(nodes, numbers, backward, cost, whole=whole)
+        entries, parts = laid.entries(whole=whole)
         at = None
         if fault is not None:
-            at = fault.direction, numbers[fault.node], fault.error, fault.message
+            at = fault.direction, laid.numbers[fault.node], fault.error, fault.message
         if again:
             self._shown = None
         else:
             self._recorder.close()
             self._recorder.number += 1
-        self._put(structure, graph, tuple(entries), parts, whole=whole, sharing=sharing, fault=at)
+        self._put(structure, graph, entries, parts, whole=whole, sharing=sharing, fault=at)
         self._wait()
 
     def show(self, cost: Node) -> None:
@@ -184,25 +182,16 @@ class Tape:
 
         If its backward follows, that belongs to the same pass.
         """
-        nodes = ancestors([cost])
-        numbers = {node: i for i, node in enumerate(nodes)}
-        none = Backward()
-        structure = self._structure(nodes, numbers, none, cost)
-        trained = [(i, node.instance) for i, node in enumerate(nodes) if node.instance is not None]
-        graph, sharing = self._graphs.of(structure, cost, trained)
-        entries, parts = self._entries(nodes, numbers, none, cost, whole=True)
+        laid = NumberedPass(cost, Backward())
+        structure = self._structure(laid)
+        graph, sharing = self._graphs.of(structure, cost, _held(laid))
+        entries, parts = laid.entries(whole=True)
         self._recorder.close()
         self._recorder.number += 1
 
         def write(*, complete: bool) -> None:
             self._put(
-                structure,
-                graph,
-                tuple(entries),
-                parts,
-                whole=True,
-                sharing=sharing,
-                complete=complete,
+                structure, graph, entries, parts, whole=True, sharing=sharing, complete=complete
             )
 
         self._shown = cost, lambda: write(complete=True)
@@ -334,71 +323,17 @@ class Tape:
         layout = recorder.optimizers.number_of(form)
         recorder.ring.put(Record(STEP, number, layout=layout, text=settings.encode()), parts)
 
-    def _structure(
-        self, nodes: list[Node], numbers: dict[Node, int], backward: Backward, cost: Node
-    ) -> int:
-        calls = tuple([numbers[node] for node in backward.order if node in numbers])
-        key = (
-            tuple([(node.form, tuple([numbers[s] for s in node.sources])) for node in nodes]),
-            calls,
-            numbers[cost],
-        )
+    def _structure(self, laid: NumberedPass) -> int:
+        key = laid.key()
         known = self._structures.get(key)
         if known is None:
             if len(self._structures) >= MAX_STRUCTURES:
                 self._structures.clear()
-            description = {
-                "nodes": [self._description(node, numbers) for node in nodes],
-                "forward": [i for i, node in enumerate(nodes) if node.sources],
-                "backward": calls,
-                "cost": numbers[cost],
-            }
-            known = self._recorder.structures.number_of(as_json(description))
-            self._structures[key] = known
+            description = as_json(laid.structure(self._engine, self._site))
+            known = self._structures[key] = self._recorder.structures.number_of(description)
         return known
 
-    def _description(self, node: Node, numbers: dict[Node, int]) -> dict[str, Any]:
-        kind, name, site, settings = node.form
-        return {
-            "kind": kind,
-            "engine": self._engine,
-            "trained": node.instance is not None,
-            "inbound": [numbers[source] for source in node.sources],
-            "named": name,
-            "made": self._site(site),
-            "attributes": dict(settings),
-        }
 
-    @staticmethod
-    def _entries(
-        nodes: list[Node],
-        numbers: dict[Node, int],
-        backward: Backward,
-        cost: Node,
-        *,
-        whole: bool,
-    ) -> tuple[list[Any], list[bytes]]:
-        """Return the entries of a pass and their bytes; if not `whole`, only the small ones."""
-        entries, parts, later = [], [], []
-        for number, node in enumerate(nodes):
-            if node.value is None:
-                continue
-            dtype, shape, data = node.value
-            if not node.sources and len(data) <= SMALL_BYTES:
-                entries.append(("v", number, -1, dtype, shape))
-                parts.append(data)
-            elif whole or node is cost:
-                later.append((number, node.value))
-        # The small inputs are stored apart: the rest must not be copied for that.
-        for number, (dtype, shape, data) in later:
-            entries.append(("v", number, -1, dtype, shape))
-            parts.append(data)
-        if whole:
-            for (node, source), (dtype, shape, data) in backward.sent.items():
-                index = node.sources.index(source)
-                entries.append(("s", numbers[node], index, dtype, shape))
-                parts.append(data)
-            for node, (dtype, shape, data) in backward.own.items():
-                entries.append(("g", numbers[node], -1, dtype, shape))
-                parts.append(data)
-        return entries, parts
+def _held(laid: NumberedPass) -> list[tuple[int, Held]]:
+    """Return the inputs that are trained, as the program holds them."""
+    return [(i, node.instance) for i, node in laid.leaves if node.instance is not None]
