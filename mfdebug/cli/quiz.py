@@ -10,13 +10,11 @@ from mfdebug.cli.exit_status import OK
 from mfdebug.cli.parsed_options import abilities_of, write_ascii
 from mfdebug.config.settings import Settings
 from mfdebug.config.terminal import has_screen
-from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.format.table import text_lines
 from mfdebug.core.quiz.question import Question
 from mfdebug.core.session.course import RESTART, Course, Lesson
-from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.loading import loaded
-from mfdebug.opening.graphs import open_graph
+from mfdebug.opening.sessions import session_of
 from mfdebug.opening.shipped import COURSE
 from miniflow.errors import MiniflowError
 
@@ -58,10 +56,9 @@ class PlainCourse:
         """Ask about one graph after the other, until the end of the course or of the input."""
         course = self._course
         while (graph := course.current) is not None:
-            opened = open_graph(graph)
-            debugger = ComputedDebugger(opened.graph, history_memory=self._history_memory)
-            lesson = Lesson(course, graph, open_session(debugger, origin=opened.origin))
-            where = f" from moment {debugger.moment}" if debugger.moment else ""
+            lesson = Lesson(course, graph, session_of(graph, self._history_memory))
+            moment = lesson.session.debugger.moment
+            where = f" from moment {moment}" if moment else ""
             _say(f"graph {course.place}: {graph}{where}")
             if not self._ask_all(lesson):
                 _say(f"left at {graph}, {lesson.quiz.score.text}; mfdebug quiz resumes")

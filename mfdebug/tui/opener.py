@@ -17,6 +17,7 @@ from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.choices import Choice, choices
 from mfdebug.opening.graphs import open_graph, others_of
 from mfdebug.opening.readers import Kind, reader_of
+from mfdebug.opening.sessions import session_of
 from mfdebug.opening.shipped import next_demo
 from mfdebug.tui.presentation import Presentation
 from mfdebug.tui.screens.debug import DebugScreen
@@ -161,10 +162,7 @@ class Opener:
         """Ask about the present graph of the course."""
         graph = course.current
         assert graph is not None, "a course that is done is not shown"
-        opened = open_graph(graph)
-        debugger = ComputedDebugger(opened.graph, history_memory=self._history_memory)
-        session = open_session(debugger, origin=opened.origin)
-        session.open_other = others_of(opened.origin)
+        session = session_of(graph, self._history_memory)
         while self._debugging:
             self._app.pop_screen()
         self._attach(None, session)
