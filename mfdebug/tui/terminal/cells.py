@@ -122,9 +122,13 @@ class CellUpdate(CompositorUpdate):
         pieces = [*self._pieces()]
         # Scrollbars last: one change of colour for all of their rows, instead of two in each.
         for narrow in (False, True):
-            for x, y, strip, width in pieces:
-                if (width == 1) is narrow:
-                    pen.draw(x, y, self._cells(strip, colors, width))
+            pen.draw_all(
+                [
+                    (x, y, self._cells(strip, colors, width))
+                    for x, y, strip, width in pieces
+                    if (width == 1) is narrow
+                ]
+            )
         return self.sent(pen.text())
 
     def _pieces(self) -> Iterator[tuple[int, int, Strip, int]]:

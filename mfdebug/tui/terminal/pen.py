@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence, Set
+from itertools import chain
+
 from rich.cells import cell_len
 
 from mfdebug.tui.terminal.looks import PLAIN, Look, change, is_filled, kept, shows_as_blank, swapped
@@ -21,6 +25,13 @@ _MOVE = 5
 # ("\x1b[12X"), after which the cursor has to be moved.
 _ERASE_LINE, _ERASE = 4, 10
 _UPPER, _LOWER, _FULL = "▀▄█"
+# A colour in 24 bits takes 19 bytes, a move of the cursor 4 to 7. So where red and green numbers
+# take turns, those of a look are drawn one after the other: from this many of them on, and of so
+# many looks.
+_LONG_COLOUR, _RETURNS, _MOST_LOOKS = "38;2;", 3, 6
+
+# Neighbouring cells of a row: the column of the first one, the row, the cells.
+Piece = tuple[int, int, list[Cell]]
 
 
 class Terminal:
@@ -53,13 +64,60 @@ class Pen:
         self.x = self.y = -1
         self.out: list[str] = []
 
-    def draw(self, x: int, y: int, cells: list[Cell]) -> None:
-        """Draw neighbouring cells of a row, from column `x` on."""
+    def draw_all(self, pieces: Sequence[Piece]) -> None:
+        """Draw pieces of rows; what returns in a look with a long sequence, after all the rest."""
+        runs = [self._runs(*piece) for piece in pieces]
+        turns: Counter[Look] = Counter()
+        last = self.look
+        for _, look in chain(*runs):
+            turns[look] += look is not last
+            last = look
+        dear = [
+            look
+            for look, count in turns.most_common()
+            if count >= _RETURNS and look.foreground.startswith(_LONG_COLOUR)
+        ]
+        # One of them stays with the rest: the one that takes turns with all others.
+        apart = sorted(dear[1 : 1 + _MOST_LOOKS])
+        for (x, y, cells), found in zip(pieces, runs, strict=True):
+            later = [run for run, look in found if look in apart]
+            self.draw(x, y, cells, frozenset(chain(*later)))
+        for wanted in apart:
+            for (x, y, cells), found in zip(pieces, runs, strict=True):
+                for run, look in found:
+                    if look is wanted:
+                        self.draw(run.start, y, cells[run.start - x : run.stop - x])
+
+    def _runs(self, x: int, y: int, cells: list[Cell]) -> list[tuple[range, Look]]:
+        """Return the columns of neighbouring cells that differ and have one look, and their look.
+
+        Blanks that need no other look are of the run before them.
+        """
+        shown = self.terminal.row(y, x + len(cells))
+        found: list[tuple[range, Look]] = []
+        if shown[x : x + len(cells)] == cells:
+            return found
+        start = end = -1
+        look = PLAIN
+        for at, cell in enumerate(cells, x):
+            if shown[at] == cell:
+                continue
+            new = cell[1]
+            if at != end or (new is not look and not (new.blank and shows_as_blank(look) == new)):
+                if start >= 0:
+                    found.append((range(start, end), look))
+                start, look = at, new
+            end = at + 1
+        found.append((range(start, end), look))
+        return found
+
+    def draw(self, x: int, y: int, cells: list[Cell], left_out: Set[int] = frozenset()) -> None:
+        """Draw neighbouring cells of a row, from column `x` on; not those in columns `left_out`."""
         shown = self.terminal.row(y, x + len(cells))
         if shown[x : x + len(cells)] == cells:
             return
         for at, cell in enumerate(cells, x):
-            if shown[at] == cell:
+            if shown[at] == cell or at in left_out:
                 continue
             if cell[1].blank and self.terminal.erases and self._erase(x, at, y, cells, shown):
                 continue

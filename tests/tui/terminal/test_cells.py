@@ -115,8 +115,12 @@ def on_screen(*frames: list[list[Segment]], erases: bool) -> tuple[pyte.Screen, 
     terminal.width = WIDTH
     for frame in frames:
         pen = Pen(terminal)
-        for y, segments in enumerate(frame):
-            pen.draw(0, y, cells._cells(segments, ColorSystem.EIGHT_BIT, WIDTH))
+        pen.draw_all(
+            [
+                (0, y, cells._cells(segments, ColorSystem.TRUECOLOR, WIDTH))
+                for y, segments in enumerate(frame)
+            ]
+        )
         text = pen.text()
         sent += len(text)
         stream.feed(text)
@@ -139,6 +143,10 @@ STYLES += [
     "color(60) on color(95)",
     "color(95) on color(60)",
     "color(60) on color(60)",
+    "#5fd7ff",
+    "#5fff87",
+    "bold #ff5f87",
+    "underline #ff5f87 on #121212",
 ]
 TEXTS = ["a", "0.5", " ", " " * 5, " " * 13, " " * 40, "▀", "▀▀▀", "─┤ ", "数"]
 ROW = st.lists(st.tuples(st.sampled_from(TEXTS), st.sampled_from(STYLES)), max_size=12).map(
@@ -177,3 +185,18 @@ def test_neighbouring_cells_of_a_heatmap_share_their_colours():
     # One change of colour, five cells, the blanks of the row, the end.
     assert sent < len("\x1b[1H\x1b[38;5;60;48;5;95m\x1b[m\x1b[49m") + 5 + WIDTH
     assert same.display[0].startswith("▀▄▀")
+
+
+def test_colours_that_take_turns_are_sent_once():
+    def row(first: float, sign: int) -> list[Segment]:
+        colours = [Style.parse("#5fff87 on #121212"), Style.parse("#ff5f87 on #121212")]
+        numbers = [(-1) ** (k + sign) * (first + k / 10) for k in range(4)]
+        return [Segment(f"{number:8.4f}", colours[number < 0]) for number in numbers]
+
+    first = [row(0.1, y % 2) for y in range(HEIGHT)]
+    frames = [first, [row(0.1234, y % 2) for y in range(HEIGHT)]]
+    _, before = on_screen(first, erases=False)
+    _, sent = on_screen(*frames, erases=False)
+    # Two colours, twelve numbers of three digits, as many moves, and the end.
+    colours = len("\x1b[38;2;95;255;135;48;2;18;18;18m\x1b[38;2;255;95;135m")
+    assert sent - before <= colours + 12 * (3 + len("\x1b[1;10H")) + len("\x1b[m")
