@@ -25,10 +25,10 @@ _MOVE = 5
 # ("\x1b[12X"), after which the cursor has to be moved.
 _ERASE_LINE, _ERASE = 4, 10
 _UPPER, _LOWER, _FULL = "▀▄█"
-# A colour in 24 bits takes 19 bytes, a move of the cursor 4 to 7. So where red and green numbers
-# take turns, those of a look are drawn one after the other: from this many of them on, and of so
-# many looks.
-_LONG_COLOUR, _RETURNS, _MOST_LOOKS = "38;2;", 3, 6
+# A colour of 256 takes 11 bytes, one in 24 bits 19, a move of the cursor 4 to 7. So where red and
+# green numbers take turns, those of a look are drawn one after the other: from this many of them
+# on, and of so many looks.
+_LONG_COLOUR, _RETURNS, _MOST_LOOKS = "38;", 3, 6
 
 # Neighbouring cells of a row: the column of the first one, the row, the cells.
 Piece = tuple[int, int, list[Cell]]
