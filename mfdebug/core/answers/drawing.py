@@ -6,8 +6,9 @@ import numpy as np
 
 from mfdebug.core.answers.answers import Answers
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.plots.chart import SHADES, Chart, Drawing, Line, Style
-from mfdebug.core.plots.cost_curve import LARGEST, limits
+from mfdebug.core.plots.chart import SHADES, Chart, Drawing, Line, Style, lines_of
+from mfdebug.core.plots.cost_curve import LARGEST, axis_of
+from mfdebug.core.plots.row_axis import row_axis_between
 from mfdebug.core.plots.words import joined, together, wrapped
 from miniflow.ops.base import Array
 
@@ -54,7 +55,7 @@ def _ends(axis: Array) -> tuple[float, float]:
 def _plane(answers: Answers, width: int, height: int) -> Chart:
     assert answers.values is not None
     x, y = answers.axes
-    chart = Chart(_ends(x), _ends(y), width, height)
+    chart = Chart(_ends(x), row_axis_between(*_ends(y), lines_of(height)), width, height)
     if answers.classes_named:
         chart.write([[_digit(v) for v in row] for row in answers.values])
     else:
@@ -79,8 +80,8 @@ def _curve(answers: Answers, width: int, height: int) -> Chart:
         np.where(np.isfinite(answers.values), answers.values, np.nan), -LARGEST, LARGEST
     )
     points = np.zeros(0) if answers.targets is None else answers.targets
-    low, high = limits(np.concatenate([heights, points]), (), max(1, height - 1))
-    chart = Chart(_ends(answers.axes[0]), (low, high), width, height)
+    y = axis_of(np.concatenate([heights, points]), (), lines_of(height))
+    chart = Chart(_ends(answers.axes[0]), y, width, height)
     chart.curve(heights)
     for row, target in zip(answers.rows[:MOST_POINTS], points, strict=False):
         chart.mark(float(row[0]), float(target), POINT, "point")
@@ -90,10 +91,10 @@ def _curve(answers: Answers, width: int, height: int) -> Chart:
 def _scatter(answers: Answers, width: int, height: int) -> Chart:
     assert answers.targets is not None
     given = np.clip(answers.given, -LARGEST, LARGEST)
-    low, high = limits(answers.targets, (), max(1, height - 1))
-    across = np.linspace(low, high, 2 * width)
-    low, high = limits(np.concatenate([given, across]), (), max(1, height - 1))
-    chart = Chart(_ends(across), (low, high), width, height)
+    x = axis_of(answers.targets, (), lines_of(height))
+    across = np.linspace(x.low, x.high, 2 * width)
+    y = axis_of(np.concatenate([given, across]), (), lines_of(height))
+    chart = Chart(_ends(across), y, width, height)
     chart.curve(across)
     for target, answer in zip(answers.targets[:MOST_POINTS], given, strict=False):
         chart.mark(float(target), float(answer), POINT, "point")

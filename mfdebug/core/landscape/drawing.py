@@ -8,8 +8,9 @@ import numpy as np
 
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.landscape.landscape import Landing, Landscape, Mark
-from mfdebug.core.plots.chart import SHADES, Chart, Drawing, Line
-from mfdebug.core.plots.cost_curve import LARGEST, limits
+from mfdebug.core.plots.chart import SHADES, Chart, Drawing, Line, lines_of
+from mfdebug.core.plots.cost_curve import LARGEST, axis_of
+from mfdebug.core.plots.row_axis import row_axis_between
 from mfdebug.core.plots.words import together, wrapped
 from miniflow.ops.base import Array
 
@@ -44,8 +45,8 @@ def _line(landscape: Landscape, width: int, height: int) -> Chart:
     heights = np.zeros(0) if landscape.costs is None else _finite(landscape.costs)
     marked = [mark for mark in (*landscape.path, landscape.present) if mark.cost is not None]
     costs = _finite(np.array([mark.cost for mark in marked], float))
-    low, high = limits(np.concatenate([heights, costs]), (), max(1, height - 1))
-    chart = Chart((float(axis[0]), float(axis[-1])), (low, high), width, height)
+    y = axis_of(np.concatenate([heights, costs]), (), lines_of(height))
+    chart = Chart((float(axis[0]), float(axis[-1])), y, width, height)
     if len(heights):
         chart.curve(heights)
     for landing in landscape.landings:
@@ -66,7 +67,8 @@ def _line(landscape: Landscape, width: int, height: int) -> Chart:
 
 def _plane(landscape: Landscape, width: int, height: int) -> Chart:
     x, y = (axis.at for axis in landscape.axes)
-    chart = Chart((float(x[0]), float(x[-1])), (float(y[0]), float(y[-1])), width, height)
+    vertical = row_axis_between(float(y[0]), float(y[-1]), lines_of(height))
+    chart = Chart((float(x[0]), float(x[-1])), vertical, width, height)
     if landscape.costs is not None:
         chart.shade(_levels(landscape.costs, _bounds(landscape)))
     for landing in landscape.landings:
