@@ -7,7 +7,8 @@ from dataclasses import replace
 from textual.app import App, ReturnType
 from textual.theme import BUILTIN_THEMES, Theme
 
-from mfdebug.config.themes import DARK, LIGHT, Colours, themes_for
+from mfdebug.config.themes import DARK, LIGHT, MANY_COLOURS, Colours, themes_for
+from mfdebug.tui.legible import CLEAR_TEXT, legible
 
 MFDEBUG_DARK = Theme(
     name="mfdebug-dark",
@@ -63,10 +64,18 @@ def _bare_scrollbars(theme: Theme) -> Theme:
     Another background takes 22 bytes in each row, whenever a scrollbar appears or disappears.
     """
     names = ("scrollbar-background", "scrollbar-background-hover", "scrollbar-background-active")
-    return replace(theme, variables=dict.fromkeys(names, theme.background or ""))
+    bare = dict.fromkeys(names, theme.background or "")
+    return replace(theme, variables={**theme.variables, **bare})
 
 
-OWN_THEMES = tuple(map(_bare_scrollbars, (MFDEBUG_DARK, MFDEBUG_LIGHT, CONTRAST)))
+OWN_THEMES = (
+    *map(_bare_scrollbars, map(legible, (MFDEBUG_DARK, MFDEBUG_LIGHT))),
+    _bare_scrollbars(legible(CONTRAST, CLEAR_TEXT)),
+)
+# Textual's, in colours that can be read on all grounds of the app.
+BORROWED_THEMES = tuple(
+    legible(BUILTIN_THEMES[name]) for name in MANY_COLOURS.values() if name in BUILTIN_THEMES
+)
 
 # A terminal's own 16 colours are far apart: a bar or a scrollbar in one of them is all that one
 # sees. Textual's themes of these colours, with thin grey scrollbars, and an accent that is not the
@@ -78,6 +87,9 @@ _QUIET = {
     "scrollbar-background": "ansi_default",
     "scrollbar-background-hover": "ansi_default",
     "scrollbar-background-active": "ansi_default",
+    # A chosen row is reversed instead: `selected_row.py`.
+    "chosen": "ansi_default",
+    "bar": "ansi_bright_black",
 }
 
 
@@ -98,7 +110,7 @@ class ThemedApp(App[ReturnType]):
 
     def use_themes(self, colours: Colours, name: str) -> None:
         """Register the themes for so many colours, and use one, by mfdebug's name of it."""
-        for theme in (*OWN_THEMES, *FEW_COLOUR_THEMES):
+        for theme in (*OWN_THEMES, *BORROWED_THEMES, *FEW_COLOUR_THEMES):
             self.register_theme(theme)
         # Textual's names of the themes, by mfdebug's.
         self.themes = themes_for(colours)

@@ -66,7 +66,7 @@ class CircuitView(LinesView, can_focus=True):
         & > .circuit--new-gradient { color: $warning; text-style: bold reverse; }
         & > .circuit--active { color: $accent; text-style: bold; }
         & > .circuit--chosen { color: $text; background: $boost; }
-        &:focus > .circuit--chosen { background: $block-cursor-blurred-background; }
+        &:focus > .circuit--chosen { background: $chosen; }
         &:nocolor > .circuit--chosen, &:ansi > .circuit--chosen { text-style: reverse; }
     }
     """
