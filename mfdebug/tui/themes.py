@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
 
 from textual.app import App, ReturnType
 from textual.theme import BUILTIN_THEMES, Theme
 
-from mfdebug.config.themes import DARK, LIGHT, MANY_COLOURS, Colours, themes_for
-from mfdebug.tui.legible import CLEAR_TEXT, legible
+from mfdebug.config.themes import DARK, LIGHT, Colours, themes_for
+from mfdebug.tui.legible import CLEAR_TEXT, TEXT, legible
 
 MFDEBUG_DARK = Theme(
     name="mfdebug-dark",
@@ -68,14 +69,19 @@ def _bare_scrollbars(theme: Theme) -> Theme:
     return replace(theme, variables={**theme.variables, **bare})
 
 
-OWN_THEMES = (
-    *map(_bare_scrollbars, map(legible, (MFDEBUG_DARK, MFDEBUG_LIGHT))),
-    _bare_scrollbars(legible(CONTRAST, CLEAR_TEXT)),
-)
-# Textual's, in colours that can be read on all grounds of the app.
-BORROWED_THEMES = tuple(
-    legible(BUILTIN_THEMES[name]) for name in MANY_COLOURS.values() if name in BUILTIN_THEMES
-)
+_OWN = {theme.name: theme for theme in (MFDEBUG_DARK, MFDEBUG_LIGHT, CONTRAST)}
+
+
+@cache
+def theme_named(name: str) -> Theme:
+    """Return the theme with one of Textual's names; with many colours its text can be read."""
+    if name in _FEW_COLOURS:
+        return _FEW_COLOURS[name]
+    if name in _OWN:
+        own = _OWN[name]
+        return _bare_scrollbars(legible(own, CLEAR_TEXT if own is CONTRAST else TEXT))
+    return legible(BUILTIN_THEMES[name])
+
 
 # A terminal's own 16 colours are far apart: a bar or a scrollbar in one of them is all that one
 # sees. Textual's themes of these colours, with thin grey scrollbars, and an accent that is not the
@@ -99,18 +105,18 @@ def _quiet(name: str, accent: str, warning: str) -> Theme:
     return replace(theme, accent=accent, warning=warning, variables=variables)
 
 
-FEW_COLOUR_THEMES = (
-    _quiet("ansi-dark", accent="ansi_cyan", warning="ansi_yellow"),
-    _quiet("ansi-light", accent="ansi_blue", warning="ansi_magenta"),
-)
+_FEW_COLOURS = {
+    "ansi-dark": _quiet("ansi-dark", accent="ansi_cyan", warning="ansi_yellow"),
+    "ansi-light": _quiet("ansi-light", accent="ansi_blue", warning="ansi_magenta"),
+}
 
 
 class ThemedApp(App[ReturnType]):
     """An app with the themes that suit its terminal."""
 
     def use_themes(self, colours: Colours, name: str) -> None:
-        """Register the themes for so many colours, and use one, by mfdebug's name of it."""
-        for theme in (*OWN_THEMES, *BORROWED_THEMES, *FEW_COLOUR_THEMES):
+        """Have the themes for so many colours, and use one, by mfdebug's name of it."""
+        for theme in _FEW_COLOURS.values():
             self.register_theme(theme)
         # Textual's names of the themes, by mfdebug's.
         self.themes = themes_for(colours)
@@ -126,7 +132,10 @@ class ThemedApp(App[ReturnType]):
 
     def use_theme(self, name: str) -> None:
         """Show everything in the colours of a theme, by mfdebug's name of it."""
-        self.theme = self.themes[name]
+        theme = theme_named(self.themes[name])
+        # Only now: to find the colours of all of them would delay the first screen.
+        self.register_theme(theme)
+        self.theme = theme.name
 
     def action_toggle_theme(self) -> None:
         """Switch between the dark and the light theme."""
