@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import cache
+from typing import Any
 
 from textual.app import App, ReturnType
 from textual.theme import BUILTIN_THEMES, Theme
@@ -99,14 +100,16 @@ _QUIET = {
 }
 
 
-def _quiet(name: str, accent: str, warning: str) -> Theme:
+def _quiet(name: str, **colours: Any) -> Theme:
     theme = BUILTIN_THEMES[name]
-    variables = {**theme.variables, **_QUIET}
-    return replace(theme, accent=accent, warning=warning, variables=variables)
+    return replace(theme, variables={**theme.variables, **_QUIET}, **colours)
 
 
 _FEW_COLOURS = {
-    "ansi-dark": _quiet("ansi-dark", accent="ansi_cyan", warning="ansi_yellow"),
+    # Red is too dark on black to be read in most terminals.
+    "ansi-dark": _quiet(
+        "ansi-dark", accent="ansi_cyan", warning="ansi_yellow", error="ansi_bright_red"
+    ),
     "ansi-light": _quiet("ansi-light", accent="ansi_blue", warning="ansi_magenta"),
 }
 
@@ -116,8 +119,6 @@ class ThemedApp(App[ReturnType]):
 
     def use_themes(self, colours: Colours, name: str) -> None:
         """Have the themes for so many colours, and use one, by mfdebug's name of it."""
-        for theme in _FEW_COLOURS.values():
-            self.register_theme(theme)
         # Textual's names of the themes, by mfdebug's.
         self.themes = themes_for(colours)
         self.use_theme(name)
