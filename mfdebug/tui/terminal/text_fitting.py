@@ -13,8 +13,8 @@ _NOT_FIRST = frozenset(",.:;!?)]}%…、。，．：；！？）］｝〉》」�
 _NOT_FIRST |= frozenset("・ー々〻ゝゞヽヾ～％‰℃ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ")
 _NOT_LAST = frozenset("([{（［｛〈《「『【〔〖〘〚‘“￥＄£＃")
 
-# After these a word that is longer than a line is broken: names end a part with them.
-_BREAKS = "./_·-,\xa0"
+# Here a word that is longer than a line is broken: after a part of a name, but not in a number.
+_BREAKS = re.compile(r"[./_·,-](?!\d)")
 
 _BRACKETS = re.compile(r"\([^()]*\)")
 
@@ -109,14 +109,14 @@ def _pieces(word: str, width: int) -> Iterator[tuple[str, int]]:
 
 def _break_in(piece: str) -> int:
     """Return where to break a piece of a long word: after a part of a name, or at the end."""
-    at = 1 + max(map(piece.rfind, _BREAKS))
+    at = max((found.end() for found in _BREAKS.finditer(piece)), default=0)
     return at if at > len(piece) // 2 else len(piece)
 
 
 def wrap_terms(text: str, width: int, later: int | None = None) -> list[str]:
     """Break an equation into lines as `wrap` does, preferably between its terms.
 
-    Neither a product nor short brackets are broken.
+    Neither a product nor short brackets are broken, if they fit into a line.
     """
 
     def kept(found: re.Match[str]) -> str:
@@ -125,4 +125,10 @@ def wrap_terms(text: str, width: int, later: int | None = None) -> list[str]:
 
     joined = _BRACKETS.sub(kept, text)
     joined = joined.replace(" × ", "\xa0×\xa0")
+    # A line may begin with a sign: `= `.
+    most = (width if later is None else min(width, later)) - 2
+    terms = (
+        term if cell_len(term) <= most else term.replace("\xa0", " ") for term in joined.split(" ")
+    )
+    joined = " ".join(terms)
     return [line.replace("\xa0", " ") for line in wrap(joined, width, later)]
