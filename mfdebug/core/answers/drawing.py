@@ -9,7 +9,7 @@ from mfdebug.core.format.numbers import scalar
 from mfdebug.core.plots.chart import SHADES, Chart, Drawing, Line, Style, lines_of
 from mfdebug.core.plots.cost_curve import LARGEST, axis_of
 from mfdebug.core.plots.row_axis import row_axis_between
-from mfdebug.core.plots.words import joined, together, wrapped
+from mfdebug.core.plots.words import MARGIN, joined, together, wrapped
 from miniflow.ops.base import Array
 
 POINT = "○"
@@ -25,11 +25,12 @@ def draw(answers: Answers, width: int, height: int) -> Drawing:
     """Draw answers in `width` columns and `height` lines."""
     if answers.kind == "classes":
         return Drawing(_confusion(answers, width, height))
-    words = wrapped(_words(answers, width), width)
+    room = width - len(MARGIN)
+    words = wrapped(_words(answers, room), room)
     words = words[: max(1, height // 2)]
     picture = {"plane": _plane, "curve": _curve, "scatter": _scatter}[answers.kind]
     chart = picture(answers, width, height - len(words))
-    below: list[Line] = [[(line, "words")] for line in words]
+    below: list[Line] = [[(f"{MARGIN}{line}", "words")] for line in words]
     return Drawing([*chart.lines(), *below])
 
 
@@ -158,14 +159,14 @@ def _confusion(answers: Answers, width: int, height: int) -> list[Line]:
     """Return the table of counts, a row for each class that is wanted."""
     assert answers.counts is not None
     counts = answers.counts
-    first = f"{answers.target} ↓"
+    first = f"{MARGIN}{answers.target} ↓"
     cell = 1 + max(len(str(counts.max(initial=0))), len(str(len(counts) - 1)))
     margin = max(len(first), len(str(len(counts) - 1))) + 1
     shown = min(len(counts), max(1, (width - margin) // cell))
-    lines: list[Line] = [[(_accuracy(answers), "words")]]
+    lines: list[Line] = [[(f"{MARGIN}{_accuracy(answers)}", "words")]]
     header = "".join(str(k).rjust(cell) for k in range(shown))
     lines.append([(first.ljust(margin), "axis"), (header, "axis")])
-    notes = wrapped(answers.notes, width)
+    notes = wrapped(answers.notes, width - len(MARGIN))
     room = max(1, height - len(lines) - len(notes))
     down = len(counts) if len(counts) <= room else max(1, room - 1)
     for wanted in range(down):
@@ -177,7 +178,7 @@ def _confusion(answers: Answers, width: int, height: int) -> list[Line]:
             cells += [(" " * (cell - len(text)), "blank"), (text, style)]
         lines.append(cells)
     if down < len(counts) or shown < len(counts):
-        lines.append([(f"classes {min(shown, down)} to {len(counts) - 1}: "
-                       "on a larger screen", "words")])  # fmt: skip
-    below: list[Line] = [[(note, "words")] for note in notes]
+        rest = f"classes {min(shown, down)} to {len(counts) - 1}: on a larger screen"
+        lines.append([(f"{MARGIN}{rest}", "words")])
+    below: list[Line] = [[(f"{MARGIN}{note}", "words")] for note in notes]
     return lines + below

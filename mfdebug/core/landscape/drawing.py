@@ -11,7 +11,7 @@ from mfdebug.core.landscape.landscape import Landing, Landscape, Mark
 from mfdebug.core.plots.chart import SHADES, Chart, Drawing, Line, lines_of
 from mfdebug.core.plots.cost_curve import LARGEST, axis_of
 from mfdebug.core.plots.row_axis import row_axis_between
-from mfdebug.core.plots.words import together, wrapped
+from mfdebug.core.plots.words import MARGIN, together, wrapped
 from miniflow.ops.base import Array
 
 PATH, PRESENT, LANDING = "○", "◆", "▾"
@@ -28,7 +28,7 @@ DIGITS = 4
 
 def draw(landscape: Landscape, width: int, height: int) -> Drawing:
     """Draw a landscape with the words below it in `width` columns and `height` lines."""
-    words = _words(landscape, width)
+    words = _words(landscape, width - len(MARGIN))
     # At least half of the lines are the chart's.
     words = words[: max(1, height // 2)]
     room = height - len(words)
@@ -36,7 +36,7 @@ def draw(landscape: Landscape, width: int, height: int) -> Drawing:
         chart = _line(landscape, width, room)
     else:
         chart = _plane(landscape, width, room)
-    below: list[Line] = [[(line, "words")] for line in words]
+    below: list[Line] = [[(f"{MARGIN}{line}", "words")] for line in words]
     return Drawing([*chart.lines(), *below], chart.steps)
 
 
