@@ -67,6 +67,7 @@ class OrderTree(LinesView, can_focus=True):
         & > .order--unhealthy { color: $text-error; text-style: bold; }
         & > .order--stop { color: $warning; text-style: bold; }
         & > .order--scope { color: $text-muted; text-style: italic; }
+        &:nocolor > .order--bar { text-style: dim; }
         &:nocolor > .order--new, &:ansi > .order--new { text-style: bold underline; }
     }
     """
