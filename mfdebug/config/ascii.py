@@ -18,7 +18,8 @@ _SIGNS = {
     "μ": "u",
     "√": "V",
     "∞": "8",
-    "×": "x",
+    # Not x, which is a common name: a product with x would be `x x`.
+    "×": "*",
     "÷": "/",
     "·": "*",
     "∗": "*",

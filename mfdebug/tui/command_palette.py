@@ -109,6 +109,8 @@ class Palette(CommandPalette):
         & #--input { border: none; background: $panel; padding: 0 2 1 2; }
         & #--input.--list-visible { border: none; }
         & SearchIcon { display: none; }
+        & > .command-palette--help-text { color: $text-muted; text-style: none; }
+        &:ansi > .command-palette--help-text { text-style: dim; }
         & CommandInput, & CommandInput:focus { border: none; height: 1; }
         & #--results { background: $panel; }
         & CommandList, & CommandList:focus {

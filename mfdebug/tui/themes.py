@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import cache
+from typing import Any
 
 from textual.app import App, ReturnType
 from textual.theme import BUILTIN_THEMES, Theme
 
 from mfdebug.config.themes import DARK, LIGHT, Colours, themes_for
+from mfdebug.tui.legible import CLEAR_TEXT, TEXT, legible
 
 MFDEBUG_DARK = Theme(
     name="mfdebug-dark",
@@ -63,10 +66,23 @@ def _bare_scrollbars(theme: Theme) -> Theme:
     Another background takes 22 bytes in each row, whenever a scrollbar appears or disappears.
     """
     names = ("scrollbar-background", "scrollbar-background-hover", "scrollbar-background-active")
-    return replace(theme, variables=dict.fromkeys(names, theme.background or ""))
+    bare = dict.fromkeys(names, theme.background or "")
+    return replace(theme, variables={**theme.variables, **bare})
 
 
-OWN_THEMES = tuple(map(_bare_scrollbars, (MFDEBUG_DARK, MFDEBUG_LIGHT, CONTRAST)))
+_OWN = {theme.name: theme for theme in (MFDEBUG_DARK, MFDEBUG_LIGHT, CONTRAST)}
+
+
+@cache
+def theme_named(name: str) -> Theme:
+    """Return the theme with one of Textual's names; with many colours its text can be read."""
+    if name in _FEW_COLOURS:
+        return _FEW_COLOURS[name]
+    if name in _OWN:
+        own = _OWN[name]
+        return _bare_scrollbars(legible(own, CLEAR_TEXT if own is CONTRAST else TEXT))
+    return legible(BUILTIN_THEMES[name])
+
 
 # A terminal's own 16 colours are far apart: a bar or a scrollbar in one of them is all that one
 # sees. Textual's themes of these colours, with thin grey scrollbars, and an accent that is not the
@@ -78,28 +94,31 @@ _QUIET = {
     "scrollbar-background": "ansi_default",
     "scrollbar-background-hover": "ansi_default",
     "scrollbar-background-active": "ansi_default",
+    # A chosen row is reversed instead: `selected_row.py`.
+    "chosen": "ansi_default",
+    "bar": "ansi_bright_black",
 }
 
 
-def _quiet(name: str, accent: str, warning: str) -> Theme:
+def _quiet(name: str, **colours: Any) -> Theme:
     theme = BUILTIN_THEMES[name]
-    variables = {**theme.variables, **_QUIET}
-    return replace(theme, accent=accent, warning=warning, variables=variables)
+    return replace(theme, variables={**theme.variables, **_QUIET}, **colours)
 
 
-FEW_COLOUR_THEMES = (
-    _quiet("ansi-dark", accent="ansi_cyan", warning="ansi_yellow"),
-    _quiet("ansi-light", accent="ansi_blue", warning="ansi_magenta"),
-)
+_FEW_COLOURS = {
+    # Red is too dark on black to be read in most terminals.
+    "ansi-dark": _quiet(
+        "ansi-dark", accent="ansi_cyan", warning="ansi_yellow", error="ansi_bright_red"
+    ),
+    "ansi-light": _quiet("ansi-light", accent="ansi_blue", warning="ansi_magenta"),
+}
 
 
 class ThemedApp(App[ReturnType]):
     """An app with the themes that suit its terminal."""
 
     def use_themes(self, colours: Colours, name: str) -> None:
-        """Register the themes for so many colours, and use one, by mfdebug's name of it."""
-        for theme in (*OWN_THEMES, *FEW_COLOUR_THEMES):
-            self.register_theme(theme)
+        """Have the themes for so many colours, and use one, by mfdebug's name of it."""
         # Textual's names of the themes, by mfdebug's.
         self.themes = themes_for(colours)
         self.use_theme(name)
@@ -114,7 +133,10 @@ class ThemedApp(App[ReturnType]):
 
     def use_theme(self, name: str) -> None:
         """Show everything in the colours of a theme, by mfdebug's name of it."""
-        self.theme = self.themes[name]
+        theme = theme_named(self.themes[name])
+        # Only now: to find the colours of all of them would delay the first screen.
+        self.register_theme(theme)
+        self.theme = theme.name
 
     def action_toggle_theme(self) -> None:
         """Switch between the dark and the light theme."""

@@ -69,7 +69,7 @@ class Sigmoid(Elementwise):
 class Tanh(Elementwise):
     """The hyperbolic tangent, tanh(x)."""
 
-    role = "a tanh scales the gradient by 1 - value²: 1 at the middle, 0 when saturated"
+    role = "a tanh scales the gradient by 1 - value^2: 1 at the middle, 0 when saturated"
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """tanh(x)."""
@@ -93,7 +93,7 @@ class Tanh(Elementwise):
 
     def local(self, input_index: int, name: str, *names: str) -> str:
         """1 - value²."""
-        return f"(1-{name}²)"
+        return f"(1-{name}^2)"
 
 
 def _relu(x: float) -> float:

@@ -287,4 +287,4 @@ class Reciprocal(Elementwise):
 
     def local(self, input_index: int, name: str, *names: str) -> str:
         """-value²."""
-        return f"-{name}²"
+        return f"-{name}^2"

@@ -105,7 +105,7 @@ class MSE(PairCost):
 
     def formula(self, *names: str) -> str:
         """Σ(y - a)² / m."""
-        return f"Σ({names[0]} - {names[1]})² / m"
+        return f"Σ({names[0]} - {names[1]})^2 / m"
 
     def local(self, input_index: int, name: str, *names: str) -> str:
         """±2/m (y - a)."""

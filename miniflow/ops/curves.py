@@ -80,7 +80,7 @@ class Cos(Elementwise):
 class Erf(Elementwise):
     """The error function, 2/√π ∫₀ˣ e^(-t²) dt."""
 
-    role = "an error function scales the gradient by 2/√π·e^(-x²): at most 1.1284, at 0"
+    role = "an error function scales the gradient by 2/√π·e^(-x^2): at most 1.1284, at 0"
 
     def forward_calls(self, do: Calls, out: Array, *inputs: Array) -> None:
         """erf(x)."""
@@ -106,4 +106,4 @@ class Erf(Elementwise):
 
     def local(self, input_index: int, name: str, *names: str) -> str:
         """2/√π e^(-x²)."""
-        return f"{SLOPE_AT_0:.6g}·e^-({names[0]}²)"
+        return f"{SLOPE_AT_0:.6g}·e^-({names[0]}^2)"

@@ -69,7 +69,7 @@ class Var(OverAxes):
 
     def formula(self, *names: str) -> str:
         """Σ(x - mean of x)² / m."""
-        return self.along(f"Σ({names[0]} - mean of {names[0]})² / {self._below}")
+        return self.along(f"Σ({names[0]} - mean of {names[0]})^2 / {self._below}")
 
     def local(self, input_index: int, name: str, *names: str) -> str:
         """2(x - mean of x)/m."""
@@ -118,7 +118,7 @@ class Norm(OverAxes):
 
     def formula(self, *names: str) -> str:
         """√Σ x²."""
-        return self.along(f"√(Σ {names[0]}²)")
+        return self.along(f"√(Σ {names[0]}^2)")
 
     def local(self, input_index: int, name: str, *names: str) -> str:
         """x / norm."""

@@ -90,7 +90,7 @@ class Adam(Optimizer):
         """m and v; then p ← p - lr × m̂ / (√v̂ + ε), with the bias-corrected m̂ and v̂."""
         return (
             Rule("m", ("{beta1} × {m}", "(1 - {beta1}) × {g}")),
-            Rule("v", ("{beta2} × {v}", "(1 - {beta2}) × {g}²")),
+            Rule("v", ("{beta2} × {v}", "(1 - {beta2}) × {g}^2")),
             Rule("m̂", ("{m} / (1 - {β₁}^{t})",)),
             Rule("v̂", ("{v} / (1 - {β₂}^{t})",)),
             Rule("p", ("{p}", "-{lr} × {m̂} / (√{v̂} + {epsilon})")),
@@ -187,7 +187,7 @@ class RMSProp(Optimizer):
     @property
     def rules(self) -> tuple[Rule, ...]:
         """v ← β × v + (1 - β) × g²; p ← p - lr × g / (√v + ε)."""
-        return (Rule("v", ("{beta} × {v}", "(1 - {beta}) × {g}²")), _divided_rule())
+        return (Rule("v", ("{beta} × {v}", "(1 - {beta}) × {g}^2")), _divided_rule())
 
 
 @dataclass(frozen=True)
@@ -230,7 +230,7 @@ class Adagrad(Optimizer):
     @property
     def rules(self) -> tuple[Rule, ...]:
         """v ← v + g²; p ← p - lr × g / (√v + ε)."""
-        return (Rule("v", ("{v}", "{g}²")), _divided_rule())
+        return (Rule("v", ("{v}", "{g}^2")), _divided_rule())
 
 
 def _divided(g: Array, v: Array, epsilon: float, rate: float) -> Array:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
+from pathlib import Path
+from unicodedata import name
 
 import pytest
 from rich.cells import cell_len
@@ -36,6 +40,31 @@ def test_every_sign_of_the_project_has_one_in_ascii() -> None:
     assert [sign for sign in sorted(found) if in_ascii(sign) == UNKNOWN] == []
     for sign in found:
         assert re.fullmatch(r"[ -~]", in_ascii(sign)), sign
+
+
+def written(path: Path) -> Iterator[str]:
+    """Yield the strings of a module, without its docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    first = [node.body[0] for node in ast.walk(tree) if isinstance(node, documented) and node.body]
+    words = {id(node.value) for node in first if isinstance(node, ast.Expr)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in words:
+            yield node.value
+
+
+def test_no_formula_has_a_sign_that_becomes_a_number() -> None:
+    # `(y - a)²/m` would be `(y - a)2/m`: a square is written `^2`.
+    digits = {sign for sign in map(chr, range(0x3000)) if "SUPERSCRIPT" in name(sign, "")}
+    assert "²" in digits
+    folders = ("miniflow/ops", "miniflow/training", "mfdebug/core/explain", "mfdebug/recording")
+    paths = [path for folder in folders for path in (ROOT / folder).rglob("*.py")]
+    # It reads formulas, also those of others.
+    paths.remove(ROOT / "mfdebug/core/explain/arithmetic.py")
+    texts = {text: path for path in paths for text in written(path)}
+    assert len(texts) > 500
+    superscript = {text: path for text, path in texts.items() if digits & set(text)}
+    assert superscript == {}
 
 
 def test_frames_and_curves_stay_frames_and_curves() -> None:
@@ -78,6 +107,6 @@ def batch(*arguments: str, **env: str) -> bytes:
 def test_batch_writes_ascii_where_it_is_wanted() -> None:
     plain = batch("-c", "until q backward", LANG="C")
     assert "∂f/∂f × z" in plain.decode("utf-8"), "a pipe is taken to be UTF-8"
-    assert b"df/df x z" in batch("--ascii", "-c", "until q backward")
+    assert b"df/df * z" in batch("--ascii", "-c", "until q backward")
     json = batch("--ascii", "--json", "-c", "explain")
     assert io.BytesIO(json).read().decode("utf-8")

@@ -105,7 +105,7 @@ def test_the_state_before_a_step_is_in_the_numbers(recording: Recording) -> None
     lines = update(opened(recording))
     assert lines[0] == "by Adam (lr 0.5, betas 0.5 0.75)"
     assert lines[2] == "m = 0.5 × 1 + (1 - 0.5) × 2 = 1.5"
-    assert lines[4] == "v = 0.75 × 4 + (1 - 0.75) × 2² = 4"
+    assert lines[4] == "v = 0.75 × 4 + (1 - 0.75) × 2^2 = 4"
     assert lines[6] == "m̂ = 1.5 / (1 - 0.5^2) = 2"
 
 

@@ -576,9 +576,9 @@ def test_the_quiz_asks_judges_and_counts(start: Start) -> None:
     right = ask(app, "answer 50")
     assert right[0].startswith("right: 5 × 10 = 50")
     assert "1 of 1 right" in right[0]
-    assert right[-1].startswith("cost = Σ(wanted - y)² / m  (m = 1, the number of entries), wanted")
+    assert right[-1].startswith("cost = Σ(wanted - y)^2 / m  (m = 1, the number of entries)")
     wrong = ask(app, "answer 1")
-    assert wrong[0].startswith("not so: it is 900. (20 - 50)²/1 = 900.")
+    assert wrong[0].startswith("not so: it is 900. (20 - 50)^2/1 = 900.")
     assert "1 of 2 right" in wrong[0]
     off = ask(app, "quiz off")
     assert off[0] == "no more questions; 1 of 2 right"

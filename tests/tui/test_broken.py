@@ -329,7 +329,7 @@ async def test_the_bias_never_moves() -> None:
         await choose(driver, "answer")
         assert panel(driver)[0].startswith("answer = slope + b")
         await choose(driver, "cost")
-        assert panel(driver)[0].startswith("cost = Σ(t - slope)² / m")
+        assert panel(driver)[0].startswith("cost = Σ(t - slope)^2 / m")
         # It cannot be wired anew in here. But with the b that is right, `answer` is better at
         # once, and the cost does not hear of it.
         await ask(driver, "delete all")

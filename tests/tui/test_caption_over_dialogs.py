@@ -9,6 +9,7 @@ from rich.style import Style
 from textual.app import App
 
 from mfdebug.tui.screens.dialog import Dialog
+from mfdebug.tui.themes import theme_named
 from mfdebug.tui.widgets.caption import Caption
 from tests.support.sizes import pick
 from tests.tui.test_demo import Show, played
@@ -65,5 +66,6 @@ async def test_no_dialog_dims_or_covers_the_caption(line: str, theme: str, tmp_p
     path = tmp_path / "dialogs.demo"
     path.write_text(DEMO.replace("2 steps", "step\nstep").replace("LINE", line), "utf-8")
     async with played(path) as show:
+        show.app.register_theme(theme_named(theme))
         show.app.theme = theme
         await shown_at(show, line, tmp_path)

@@ -9,6 +9,7 @@ from mfdebug.core.commands.table import COMMANDS
 from mfdebug.tui.command_palette import Palette, takes_argument
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.help import HelpScreen
+from mfdebug.tui.themes import theme_named
 from mfdebug.tui.widgets.prompt import Prompt
 from miniflow.graph import Graph
 from miniflow.node import Input
@@ -117,6 +118,7 @@ async def test_hostile_text_is_shown_as_text() -> None:
 async def test_the_chosen_line_stands_out_in_every_theme() -> None:
     async with opened() as driver:
         for theme in ("ansi-dark", "ansi-light", "mfdebug-light"):
+            driver.app.register_theme(theme_named(theme))
             driver.app.theme = theme
             await choices(driver)
             styles = {}

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from rich.cells import cell_len
 from rich.style import Style
 
 from mfdebug.config.terminal import Abilities
+from mfdebug.config.themes import Colours
 from mfdebug.tui.screens.picker import PickerScreen
 from mfdebug.tui.widgets.caption import Caption
 from tests.support.app_driver import Driver, opened
@@ -48,6 +50,30 @@ async def test_no_row_is_a_bar_and_what_is_selected_is_seen(name: str) -> None:
         rows = solid_cells(driver)
         assert max(sum(map(len, row)) for row in rows) <= MOST
         assert any(selected in text for row in rows for text in row), rows
+
+
+def tallest(driver: Driver) -> int:
+    """Return the most rows below each other that are solid in one column."""
+    most, heights = 0, [0] * driver.app.size.width
+    for strip in driver.app.screen._compositor.render_strips():
+        solid = [
+            style is not None and style.reverse
+            for text, style, _ in strip
+            for _ in range(cell_len(text))
+        ]
+        heights = [height + 1 if full else 0 for height, full in zip(heights, solid, strict=True)]
+        most = max(most, *heights)
+    return most
+
+
+@pytest.mark.parametrize("colours", ["16", "none"])
+async def test_a_chosen_box_is_no_brick(colours: Colours) -> None:
+    able = Abilities(ascii_only=False, colours=colours, dark=True)
+    async with opened("circuit-b", abilities=able) as driver:
+        await driver.press("G", "n", "s", "s", "right", "right")
+        assert tallest(driver) == 1
+        words = [text for row in solid_cells(driver) for text in row]
+        assert [word.strip() for word in words if not word.strip("- ").isdigit()] == ["×"]
 
 
 async def test_a_number_in_reverse_has_no_colour() -> None:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import re
-from typing import Any
-
 import pytest
+from rich.style import Style
+from textual.color import Color
 
 from mfdebug.config.terminal import Abilities
 from mfdebug.config.themes import AUTO, FEW_COLOURS, MANY_COLOURS, Colours, is_dark, themes_for
 from mfdebug.core.commands.completion import complete
-from mfdebug.tui.themes import OWN_THEMES
+from mfdebug.tui.legible import contrast
+from mfdebug.tui.themes import MFDEBUG_DARK, theme_named
 from tests.support.app_driver import ask, opened
+from tests.support.sizes import pick
 
 
 async def test_the_command_chooses_and_lists() -> None:
@@ -52,24 +53,66 @@ async def test_every_name_is_a_theme_or_the_nearest_one(colours: Colours, wanted
         assert able.theme_name == ("dark" if is_dark(wanted) else "light")
 
 
-async def test_textual_knows_the_themes_and_which_are_dark() -> None:
-    async with opened() as driver:
-        known = driver.app.available_themes
-        for name, theme in (*MANY_COLOURS.items(), *FEW_COLOURS.items()):
-            assert known[theme].dark == is_dark(name), name
+def test_it_is_known_which_themes_are_dark() -> None:
+    for name, theme in (*MANY_COLOURS.items(), *FEW_COLOURS.items()):
+        assert theme_named(theme).dark == is_dark(name), name
 
 
-def brightness(colour: str) -> float:
-    """Return the relative luminance of `#rrggbb`, as WCAG 2.1 defines it."""
-    parts = [int(part, 16) / 255 for part in re.findall("[0-9a-f]{2}", colour)]
-    linear = [v / 12.92 if v <= 0.03928 else ((v + 0.055) / 1.055) ** 2.4 for v in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+@pytest.mark.parametrize("name", MANY_COLOURS)
+def test_the_colours_of_text_can_be_read_on_all_grounds(name: str) -> None:
+    theme = theme_named(MANY_COLOURS[name])
+    made = {**theme.to_color_system().generate(), **theme.variables}
+    least = 7 if theme.name == "mfdebug-contrast" else 4.5
+    grounds = ("background", "surface", "panel", "boost", "chosen")
+    for text in ("accent", "warning", "error", "success", "foreground", "text-muted"):
+        for ground in grounds:
+            found = contrast(Color.parse(made[text]), Color.parse(made[ground]))
+            # Textual rounds each part of a colour.
+            assert found >= least - 0.1, (text, ground)
+    assert contrast(Color.parse(made["bar"]), Color.parse(made["background"])) >= 2.9
+    # What is chosen is seen.
+    for ground in ("chosen", "boost"):
+        assert made[ground] != made["background"]
 
 
-@pytest.mark.parametrize("theme", OWN_THEMES, ids=lambda theme: theme.name)
-def test_text_of_the_own_themes_can_be_read(theme: Any) -> None:
-    least = 10 if theme.name == "mfdebug-contrast" else 4.5
-    ground = brightness(theme.background)
-    for colour in (theme.accent, theme.warning, theme.error, theme.success, theme.foreground):
-        light, dark = sorted((brightness(colour), ground), reverse=True)
-        assert (light + 0.05) / (dark + 0.05) >= least, colour
+def test_colours_that_can_be_read_stay() -> None:
+    dark, light, clear = (theme_named(MANY_COLOURS[name]) for name in ("dark", "light", "contrast"))
+    for name in ("accent", "warning", "error", "success", "foreground", "background", "panel"):
+        assert getattr(dark, name).lower() == getattr(MFDEBUG_DARK, name)
+    assert light.accent == "#005FAF"
+    assert clear.foreground == "#FFFFFF"
+
+
+# The keys that lead to a screen.
+SCREENS = {
+    "list": (*"3tnnsss",),
+    "numbers": ("tab", "down"),
+    "why": ("y", "down"),
+    "help": ("escape", "question_mark", "down"),
+    "palette": ("escape", "ctrl+p"),
+    "prompt": ("escape", "colon", "b", "tab", "tab"),
+    "table": ("escape", "escape", "k"),
+    "circuit": ("escape", "G"),
+    "order": ("G", "K", "s", "s"),
+    "picker": ("escape", "O", "down"),
+}
+
+
+@pytest.mark.parametrize("name", pick([*MANY_COLOURS], ["light", "nord"]))
+async def test_all_text_on_every_screen_can_be_read(name: str) -> None:
+    able = Abilities(ascii_only=False, colours="true", dark=is_dark(name), wanted=name)
+    async with opened(abilities=able) as driver:
+        for screen, keys in SCREENS.items():
+            await driver.press(*keys)
+            for strip in driver.app.screen._compositor.render_strips():
+                for text, style, _ in strip:
+                    if any(character.isalnum() for character in text):
+                        assert style is not None
+                        assert read_contrast(style) >= 4.4, (screen, text, style)
+
+
+def read_contrast(style: Style) -> float:
+    """Return the contrast of the text in a style to its ground."""
+    assert style.color is not None
+    assert style.bgcolor is not None
+    return contrast(Color.from_rich_color(style.color), Color.from_rich_color(style.bgcolor))

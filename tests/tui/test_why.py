@@ -30,8 +30,8 @@ async def test_from_the_cost_to_the_weight_that_caused_it() -> None:
         await driver.press("y")
         assert isinstance(driver.app.screen, WhyScreen)
         assert trail(driver) == "cost"
-        assert "cost = Σ(t - s2)² / m" in driver.text
-        assert "0.0732633   0.197428   (t[2,0] - s2[2,0])²/m = (1 - 0.458656)²/4" in driver.text
+        assert "cost = Σ(t - s2)^2 / m" in driver.text
+        assert "0.0732633   0.197428   (t[2,0] - s2[2,0])^2/m = (1 - 0.458656)^2/4" in driver.text
         await driver.press(*["enter"] * 5)
         assert trail(driver) == "cost › s2[2,0] › l2[2,0] › s1[2,1] › l1[2,1] › W1[0,1]"
         assert "= 0.79913" in driver.text

@@ -6,9 +6,10 @@ import numpy as np
 
 from mfdebug.core.answers.answers import Answers
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.plots.chart import SHADES, Chart, Drawing, Line, Style
-from mfdebug.core.plots.cost_curve import LARGEST, limits
-from mfdebug.core.plots.words import joined, together, wrapped
+from mfdebug.core.plots.chart import SHADES, Chart, Drawing, Line, Style, lines_of
+from mfdebug.core.plots.cost_curve import LARGEST, axis_of
+from mfdebug.core.plots.row_axis import row_axis_between
+from mfdebug.core.plots.words import MARGIN, joined, together, wrapped
 from miniflow.ops.base import Array
 
 POINT = "○"
@@ -24,11 +25,12 @@ def draw(answers: Answers, width: int, height: int) -> Drawing:
     """Draw answers in `width` columns and `height` lines."""
     if answers.kind == "classes":
         return Drawing(_confusion(answers, width, height))
-    words = wrapped(_words(answers, width), width)
+    room = width - len(MARGIN)
+    words = wrapped(_words(answers, room), room)
     words = words[: max(1, height // 2)]
     picture = {"plane": _plane, "curve": _curve, "scatter": _scatter}[answers.kind]
     chart = picture(answers, width, height - len(words))
-    below: list[Line] = [[(line, "words")] for line in words]
+    below: list[Line] = [[(f"{MARGIN}{line}", "words")] for line in words]
     return Drawing([*chart.lines(), *below])
 
 
@@ -54,7 +56,7 @@ def _ends(axis: Array) -> tuple[float, float]:
 def _plane(answers: Answers, width: int, height: int) -> Chart:
     assert answers.values is not None
     x, y = answers.axes
-    chart = Chart(_ends(x), _ends(y), width, height)
+    chart = Chart(_ends(x), row_axis_between(*_ends(y), lines_of(height)), width, height)
     if answers.classes_named:
         chart.write([[_digit(v) for v in row] for row in answers.values])
     else:
@@ -79,8 +81,8 @@ def _curve(answers: Answers, width: int, height: int) -> Chart:
         np.where(np.isfinite(answers.values), answers.values, np.nan), -LARGEST, LARGEST
     )
     points = np.zeros(0) if answers.targets is None else answers.targets
-    low, high = limits(np.concatenate([heights, points]), (), max(1, height - 1))
-    chart = Chart(_ends(answers.axes[0]), (low, high), width, height)
+    y = axis_of(np.concatenate([heights, points]), (), lines_of(height))
+    chart = Chart(_ends(answers.axes[0]), y, width, height)
     chart.curve(heights)
     for row, target in zip(answers.rows[:MOST_POINTS], points, strict=False):
         chart.mark(float(row[0]), float(target), POINT, "point")
@@ -90,10 +92,10 @@ def _curve(answers: Answers, width: int, height: int) -> Chart:
 def _scatter(answers: Answers, width: int, height: int) -> Chart:
     assert answers.targets is not None
     given = np.clip(answers.given, -LARGEST, LARGEST)
-    low, high = limits(answers.targets, (), max(1, height - 1))
-    across = np.linspace(low, high, 2 * width)
-    low, high = limits(np.concatenate([given, across]), (), max(1, height - 1))
-    chart = Chart(_ends(across), (low, high), width, height)
+    x = axis_of(answers.targets, (), lines_of(height))
+    across = np.linspace(x.low, x.high, 2 * width)
+    y = axis_of(np.concatenate([given, across]), (), lines_of(height))
+    chart = Chart(_ends(across), y, width, height)
     chart.curve(across)
     for target, answer in zip(answers.targets[:MOST_POINTS], given, strict=False):
         chart.mark(float(target), float(answer), POINT, "point")
@@ -157,14 +159,14 @@ def _confusion(answers: Answers, width: int, height: int) -> list[Line]:
     """Return the table of counts, a row for each class that is wanted."""
     assert answers.counts is not None
     counts = answers.counts
-    first = f"{answers.target} ↓"
+    first = f"{MARGIN}{answers.target} ↓"
     cell = 1 + max(len(str(counts.max(initial=0))), len(str(len(counts) - 1)))
     margin = max(len(first), len(str(len(counts) - 1))) + 1
     shown = min(len(counts), max(1, (width - margin) // cell))
-    lines: list[Line] = [[(_accuracy(answers), "words")]]
+    lines: list[Line] = [[(f"{MARGIN}{_accuracy(answers)}", "words")]]
     header = "".join(str(k).rjust(cell) for k in range(shown))
     lines.append([(first.ljust(margin), "axis"), (header, "axis")])
-    notes = wrapped(answers.notes, width)
+    notes = wrapped(answers.notes, width - len(MARGIN))
     room = max(1, height - len(lines) - len(notes))
     down = len(counts) if len(counts) <= room else max(1, room - 1)
     for wanted in range(down):
@@ -176,7 +178,7 @@ def _confusion(answers: Answers, width: int, height: int) -> list[Line]:
             cells += [(" " * (cell - len(text)), "blank"), (text, style)]
         lines.append(cells)
     if down < len(counts) or shown < len(counts):
-        lines.append([(f"classes {min(shown, down)} to {len(counts) - 1}: "
-                       "on a larger screen", "words")])  # fmt: skip
-    below: list[Line] = [[(note, "words")] for note in notes]
+        rest = f"classes {min(shown, down)} to {len(counts) - 1}: on a larger screen"
+        lines.append([(f"{MARGIN}{rest}", "words")])
+    below: list[Line] = [[(f"{MARGIN}{note}", "words")] for note in notes]
     return lines + below

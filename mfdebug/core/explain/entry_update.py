@@ -283,4 +283,4 @@ def _squared(rule: Rule, gradient: str) -> Rule:
     """Return a rule with brackets around a gradient that is squared, unless it is one letter."""
     if gradient.isalnum():
         return rule
-    return Rule(rule.target, tuple(term.replace("{g}²", "({g})²") for term in rule.terms))
+    return Rule(rule.target, tuple(term.replace("{g}^2", "({g})^2") for term in rule.terms))

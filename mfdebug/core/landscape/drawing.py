@@ -8,9 +8,10 @@ import numpy as np
 
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.landscape.landscape import Landing, Landscape, Mark
-from mfdebug.core.plots.chart import SHADES, Chart, Drawing, Line
-from mfdebug.core.plots.cost_curve import LARGEST, limits
-from mfdebug.core.plots.words import together, wrapped
+from mfdebug.core.plots.chart import SHADES, Chart, Drawing, Line, lines_of
+from mfdebug.core.plots.cost_curve import LARGEST, axis_of
+from mfdebug.core.plots.row_axis import row_axis_between
+from mfdebug.core.plots.words import MARGIN, together, wrapped
 from miniflow.ops.base import Array
 
 PATH, PRESENT, LANDING = "○", "◆", "▾"
@@ -27,7 +28,7 @@ DIGITS = 4
 
 def draw(landscape: Landscape, width: int, height: int) -> Drawing:
     """Draw a landscape with the words below it in `width` columns and `height` lines."""
-    words = _words(landscape, width)
+    words = _words(landscape, width - len(MARGIN))
     # At least half of the lines are the chart's.
     words = words[: max(1, height // 2)]
     room = height - len(words)
@@ -35,7 +36,7 @@ def draw(landscape: Landscape, width: int, height: int) -> Drawing:
         chart = _line(landscape, width, room)
     else:
         chart = _plane(landscape, width, room)
-    below: list[Line] = [[(line, "words")] for line in words]
+    below: list[Line] = [[(f"{MARGIN}{line}", "words")] for line in words]
     return Drawing([*chart.lines(), *below], chart.steps)
 
 
@@ -44,8 +45,8 @@ def _line(landscape: Landscape, width: int, height: int) -> Chart:
     heights = np.zeros(0) if landscape.costs is None else _finite(landscape.costs)
     marked = [mark for mark in (*landscape.path, landscape.present) if mark.cost is not None]
     costs = _finite(np.array([mark.cost for mark in marked], float))
-    low, high = limits(np.concatenate([heights, costs]), (), max(1, height - 1))
-    chart = Chart((float(axis[0]), float(axis[-1])), (low, high), width, height)
+    y = axis_of(np.concatenate([heights, costs]), (), lines_of(height))
+    chart = Chart((float(axis[0]), float(axis[-1])), y, width, height)
     if len(heights):
         chart.curve(heights)
     for landing in landscape.landings:
@@ -66,7 +67,8 @@ def _line(landscape: Landscape, width: int, height: int) -> Chart:
 
 def _plane(landscape: Landscape, width: int, height: int) -> Chart:
     x, y = (axis.at for axis in landscape.axes)
-    chart = Chart((float(x[0]), float(x[-1])), (float(y[0]), float(y[-1])), width, height)
+    vertical = row_axis_between(float(y[0]), float(y[-1]), lines_of(height))
+    chart = Chart((float(x[0]), float(x[-1])), vertical, width, height)
     if landscape.costs is not None:
         chart.shade(_levels(landscape.costs, _bounds(landscape)))
     for landing in landscape.landings:

@@ -13,6 +13,7 @@ import numpy as np
 from msgspec import Struct
 
 from mfdebug.core.plots.dots import ACROSS, BRAILLE, DOWN, Band, Floats
+from mfdebug.core.plots.row_axis import RowAxis
 from mfdebug.core.plots.ticks import Tick, round_ticks
 
 Style = Literal[
@@ -40,19 +41,21 @@ class Drawing(Struct, frozen=True):
         return "\n".join(line.rstrip() for line in lines)
 
 
-class Chart:
-    """Cells between two axes, of which each has two finite ends, the lower one first.
+def lines_of(height: int) -> int:
+    """Return how many lines a chart of that height has above its lower axis."""
+    return max(1, height - 1)
 
-    `width` and `height` are in characters and include the axes.
+
+class Chart:
+    """Cells between two axes: `x` has two finite ends, the lower one first, `y` one for its lines.
+
+    `width` and `height` are in characters and include the axes: `y` has a line less.
     """
 
-    def __init__(
-        self, x: tuple[float, float], y: tuple[float, float], width: int, height: int
-    ) -> None:
-        self.x, self.y = x, y
-        self.rows = max(1, height - 1)
-        ticks = round_ticks(*y, max(2, (self.rows + 1) // 3))
-        self._labels = {self.row(tick.at): tick.label for tick in ticks}
+    def __init__(self, x: tuple[float, float], y: RowAxis, width: int, height: int) -> None:
+        self.x, self.y = x, (y.low, y.high)
+        self.rows = lines_of(height)
+        self._labels = y.labels
         self.margin = max(map(len, self._labels.values()), default=0) + 2
         self.across = max(1, width - self.margin)
         self.cells: list[list[Cell]] = [[(" ", "blank")] * self.across for _ in range(self.rows)]

@@ -5,7 +5,6 @@ The picture is text: curves differ by form as well as by style. `CostPlot` gives
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Literal, NamedTuple
@@ -14,19 +13,18 @@ import numpy as np
 from msgspec import Struct
 
 from mfdebug.core.plots.dots import ACROSS, BRAILLE, DOWN, Band, Floats, Grid, column_of, dashed
-from mfdebug.core.plots.ticks import ROUND, Tick, log_ticks, round_ticks, step_end, step_ticks
+from mfdebug.core.plots.row_axis import RowAxis, by_line, power_axis, row_axis, row_axis_around
+from mfdebug.core.plots.ticks import Tick, log_ticks, step_end, step_ticks
 
 Style = Literal["axis", "blank", "curve", "branch", "mark"]
 
-# The axis reaches no further, and the curve is cut there: differences of heights must be finite.
-LARGEST = 8e307
+# The curve is cut there: the difference of the ends of an axis, which reaches further, is finite.
+LARGEST = 4e307
 # Magnitudes below it are 0 here: fractions of a difference of heights must not underflow.
 SMALLEST = 1e-290
 # The cost axis spans at least this fraction of the largest magnitude: what is nearly constant must
 # not look like a drop from top to bottom.
 MIN_SPAN = 1e-3
-# The limits are multiples of a round number of which this many fit: they stay while a curve grows.
-UNITS = 12
 # Decades beyond the present curve that other branches may take on a logarithmic axis.
 DECADES = 2.0
 MARK, POINT = "◆", "•"
@@ -74,9 +72,8 @@ def draw(curves: Curves, width: int, height: int) -> Picture:
         for fork, costs in curves.branches
     ]
     rows = max(1, height - 1)
-    low, high = limits(heights, [h[first:] for first, h in others], rows, curves.logarithmic)
-    ticks = (log_ticks if curves.logarithmic else round_ticks)(low, high, max(2, (rows + 1) // 2))
-    labels = {_row_of(tick, low, high, rows): tick.label for tick in ticks}
+    beside = [height[first:] for first, height in others]
+    low, high, labels = axis_of(heights, beside, rows, curves.logarithmic)
     margin = max(map(len, labels.values()), default=0) + 2
     across = max(1, width - margin - 1)
     counts = [len(heights), curves.aim + 1, *(len(h) for _, h in others)]
@@ -85,27 +82,28 @@ def draw(curves: Curves, width: int, height: int) -> Picture:
     lines: list[list[tuple[str, Style]]] = []
     for y, row in enumerate(cells):
         label = labels.get(y, "")
-        axis = label + ("┤" if label else "│")
-        lines.append([(" " * (margin - len(axis)), "blank"), (axis, "axis"), *_runs(row)])
+        edge = label + ("┤" if label else "│")
+        lines.append([(" " * (margin - len(edge)), "blank"), (edge, "axis"), *_runs(row)])
     steps = _step_axis(step_ticks(last, max(2, across // 8)), last, across)
     lines.append([(" " * (margin - 1), "blank"), (f"└{steps}", "axis")])
     return Picture(lines, margin, across, last)
 
 
-def limits(
+def axis_of(
     present: Floats, others: Sequence[Floats], rows: int, logarithmic: bool = False
-) -> tuple[float, float]:
-    """Return the ends of the cost axis of a plot that is `rows` characters high.
+) -> RowAxis:
+    """Return the axis of costs of a plot that is `rows` characters high.
 
-    They are those of the present curve. Other branches move them as far again as its largest
-    magnitude: a branch that diverged must not flatten the present one.
+    Its ends are about those of the present curve, and stay while this grows within them. Other
+    branches move them as far again as its largest magnitude: a branch that diverged must not
+    flatten the present one.
     """
     finite = present[np.isfinite(present)]
     known = [h[np.isfinite(h)] for h in others]
     if not finite.size:
         finite = np.concatenate([*known, np.zeros(0)])
-        if not finite.size:
-            return 0.0, 1.0
+    if not finite.size:
+        return _axis(0.0, 1.0, rows)
     low, high = float(finite.min()), float(finite.max())
     room = DECADES if logarithmic else max(abs(low), abs(high))
     floor, ceiling = low - room, high + room
@@ -113,21 +111,24 @@ def limits(
         low = min(low, max(float(branch.min()), floor))
         high = max(high, min(float(branch.max()), ceiling))
     if max(abs(low), abs(high)) < SMALLEST:
-        return 0.0, 1.0
+        return _axis(0.0, 1.0, rows)
+    return _axis(low, high, rows, logarithmic)
+
+
+def _axis(low: float, high: float, rows: int, logarithmic: bool = False) -> RowAxis:
     span = MIN_SPAN * max(abs(low), abs(high))
-    if high - low < span:
-        # The middle is on a row of dots: between two, noise would lift the curve from one to the
-        # other.
-        middle, dot = low / 2 + high / 2, span / (rows * DOWN - 1)
-        return middle - (rows * DOWN // 2 - 1) * dot, middle + rows * DOWN // 2 * dot
-    unit = _unit((high - low) / UNITS)
-    return math.floor(low / unit) * unit, math.ceil(high / unit) * unit
+    flat = high - low < span
+    middle = low / 2 + high / 2
+    axis = row_axis_around(middle, span, rows) if flat else row_axis(low, high, rows)
+    if not logarithmic:
+        return axis
+    powers = None if flat else power_axis(low, high, rows)
+    return powers or axis._replace(labels=_uneven(axis, rows))
 
 
-def _unit(most: float) -> float:
-    """Return the largest round number up to `most`."""
-    power = 10.0 ** math.floor(math.log10(most))
-    return max((r / 10 * power for r in ROUND if r / 10 * power <= most), default=power)
+def _uneven(axis: RowAxis, rows: int) -> dict[int, str]:
+    """Return the labels of numbers between two powers of ten, which a logarithm sets apart."""
+    return by_line(log_ticks(axis.low, axis.high, max(2, (rows + 1) // 2)), *axis[:2], rows)
 
 
 def _heights(costs: Floats, *, logarithmic: bool) -> Floats:
@@ -136,10 +137,6 @@ def _heights(costs: Floats, *, logarithmic: bool) -> Floats:
         heights = np.log10(costs) if logarithmic else np.asarray(costs, np.float64)
     heights = np.where(np.isfinite(heights), heights, np.nan)
     return np.clip(heights, -LARGEST, LARGEST)
-
-
-def _row_of(tick: Tick, low: float, high: float, rows: int) -> int:
-    return int((high - tick.at) / (high - low) * (rows * DOWN - 1) + 0.5) // DOWN
 
 
 Cell = tuple[str, Style]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count
 from typing import NamedTuple
 
@@ -42,9 +42,20 @@ def round_ticks(low: float, high: float, most: int, *, whole: bool = False) -> l
         multiples = list(range(math.ceil(low / spacing), math.floor(high / spacing) + 1))
         if len(multiples) <= most:
             break
+    return ticks_at(multiples, tenths, power)
+
+
+def ticks_at(multiples: Sequence[int], tenths: int, power: int) -> list[Tick]:
+    """Return ticks at multiples of `tenths` tenths of 10^power, with as many digits as these."""
     places = [float(f"{k * tenths}e{power - 1}") + 0.0 for k in multiples]
     label = _label_for(places, power - 1 if tenths % 10 else power)
     return [Tick(place, label(place)) for place in places]
+
+
+def power_ticks(exponents: Sequence[int]) -> list[Tick]:
+    """Return ticks at powers of ten, without a label where a power is no number but 0 or inf."""
+    powers = [(exponent, float(f"1e{exponent}")) for exponent in exponents]
+    return [Tick(at, scalar(power) if 0 < power < math.inf else "") for at, power in powers]
 
 
 def log_ticks(low: float, high: float, most: int) -> list[Tick]:
@@ -56,7 +67,7 @@ def log_ticks(low: float, high: float, most: int) -> list[Tick]:
     first = math.ceil(low / every) * every
     powers = list(range(first, math.floor(high) + 1, every))
     if len(powers) > 1:
-        return [Tick(power, scalar(float(f"1e{power}"))) for power in powers[:most]]
+        return power_ticks(powers[:most])
     if high > MOST_DECADES:
         return []
     ticks = round_ticks(10.0**low, 10.0**high, most)

@@ -8,6 +8,9 @@ from textwrap import wrap
 # A space at which no line ends.
 JOINT = "\xa0"
 
+# Before words below a chart, as before its numbers: they do not touch what is at the left.
+MARGIN = " "
+
 
 def together(words: str) -> str:
     """Return words that stay in one line, if they fit into one."""

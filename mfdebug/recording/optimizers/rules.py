@@ -243,12 +243,12 @@ class RMSprop(Known):
         self._start_at_zero(letters)
 
     def own_rules(self) -> tuple[Rule, ...]:
-        """v ← α × v + (1 - α) × g²; p ← p - lr × g / (√v + ε)."""
-        rules = [Rule("v", ("{alpha} × {v}", "(1 - {alpha}) × {g}²"))]
+        """v ← α × v + (1 - α) × g^2; p ← p - lr × g / (√v + ε)."""
+        rules = [Rule("v", ("{alpha} × {v}", "(1 - {alpha}) × {g}^2"))]
         square = "{v}"
         if self.centered:
             rules.append(Rule("m", ("{alpha} × {m}", "(1 - {alpha}) × {g}")))
-            square = "({v} - {m}²)"
+            square = "({v} - {m}^2)"
         change = f"{{g}} / (√{square} + {{epsilon}})"
         if self.momentum > 0:
             rules.append(Rule("b", ("{momentum} × {b}", change)))
@@ -256,7 +256,7 @@ class RMSprop(Known):
         return (*rules, Rule("p", ("{p}", f"-{{lr}} × {change}")))
 
     def run(self, do: Floats, p: Array, g: Array) -> tuple[Arrays, Array]:
-        """Compute v ← α × v + (1 - α) × g²; p ← p - lr × g / (√v + ε)."""
+        """Compute v ← α × v + (1 - α) × g^2; p ← p - lr × g / (√v + ε)."""
         v = do.add_product(do.times(self.old("v"), self.alpha), g, g, 1 - self.alpha)
         kept, square = {"v": v}, v
         if self.centered:
@@ -280,15 +280,15 @@ class Adagrad(Known):
         self.constants |= {"fall": self.fall, "epsilon": self.epsilon}
 
     def own_rules(self) -> tuple[Rule, ...]:
-        """v ← v + g²; p ← p - lr × g / (√v + ε)."""
+        """v ← v + g^2; p ← p - lr × g / (√v + ε)."""
         rate = "{lr} / (1 + ({t} - 1) × {fall})" if self.fall else "{lr}"
         return (
-            Rule("v", ("{v}", "{g}²")),
+            Rule("v", ("{v}", "{g}^2")),
             Rule("p", ("{p}", f"-{rate} × {{g}} / (√{{v}} + {{epsilon}})")),
         )
 
     def run(self, do: Floats, p: Array, g: Array) -> tuple[Arrays, Array]:
-        """Compute v ← v + g²; p ← p - lr × g / (√v + ε)."""
+        """Compute v ← v + g^2; p ← p - lr × g / (√v + ε)."""
         v = do.add_product(self.old("v"), g, g, 1.0)
         size = do.plus(np.asarray(np.sqrt(v)), self.epsilon)
         rate = self.rate / (1 + (self.t - 1) * self.fall)
@@ -309,9 +309,9 @@ class Adadelta(Known):
     def own_rules(self) -> tuple[Rule, ...]:
         """v and a; p ← p - lr × √(a + ε) / √(v + ε) × g."""
         return (
-            Rule("v", ("{rho} × {v}", "(1 - {rho}) × {g}²")),
+            Rule("v", ("{rho} × {v}", "(1 - {rho}) × {g}^2")),
             Rule("Δ", ("√({a} + {epsilon}) / √({v} + {epsilon}) × {g}",)),
-            Rule("a", ("{rho} × {a}", "(1 - {rho}) × {Δ}²")),
+            Rule("a", ("{rho} × {a}", "(1 - {rho}) × {Δ}^2")),
             Rule("p", ("{p}", "-{lr} × {Δ}")),
         )
 
@@ -363,5 +363,5 @@ KNOWN: Mapping[str, type[Known]] = {
 def _moments(first: str, second: str) -> tuple[Rule, Rule]:
     return (
         Rule("m", (f"{{{first}}} × {{m}}", f"(1 - {{{first}}}) × {{g}}")),
-        Rule("v", (f"{{{second}}} × {{v}}", f"(1 - {{{second}}}) × {{g}}²")),
+        Rule("v", (f"{{{second}}} × {{v}}", f"(1 - {{{second}}}) × {{g}}^2")),
     )

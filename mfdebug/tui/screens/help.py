@@ -45,7 +45,7 @@ class TopicList(LinesView, can_focus=False):
     TopicList {
         background: $background;
         overflow-x: hidden;
-        & > .topics--now { background: $primary 40%; text-style: bold; }
+        & > .topics--now { background: $chosen; text-style: bold; }
         & > .topics--dim { color: $text-muted; }
     }
     """

@@ -50,7 +50,7 @@ class TextLines(LinesView, can_focus=False):
     DEFAULT_CSS = """
     TextLines {
         overflow-x: hidden;
-        & > .text--chosen { background: $primary 40%; text-style: bold; }
+        & > .text--chosen { background: $chosen; text-style: bold; }
         & > .text--head { color: $text-muted; }
     }
     """

@@ -13,6 +13,9 @@ _NOT_FIRST = frozenset(",.:;!?)]}%…、。，．：；！？）］｝〉》」�
 _NOT_FIRST |= frozenset("・ー々〻ゝゞヽヾ～％‰℃ぁぃぅぇぉっゃゅょゎゕゖァィゥェォッャュョヮヵヶ")
 _NOT_LAST = frozenset("([{（［｛〈《「『【〔〖〘〚‘“￥＄£＃")
 
+# Here a word that is longer than a line is broken: after a part of a name, but not in a number.
+_BREAKS = re.compile(r"[./_·,-](?!\d)")
+
 _BRACKETS = re.compile(r"\([^()]*\)")
 
 
@@ -59,18 +62,19 @@ def _end(text: str, width: int) -> str:
     return text[at:]
 
 
-def wrap(text: str, width: int) -> list[str]:
-    """Break `text` into lines of at most `width` cells.
+def wrap(text: str, width: int, later: int | None = None) -> list[str]:
+    """Break `text` into lines of at most `width` cells, the first one, and `later`, all others.
 
     Lines break at spaces, between characters of scripts that are written without spaces, and
-    within a word that has more than `width` cells.
+    within a word that has more cells than a line.
     """
     lines: list[str] = []
     line, used = "", 0
+    rest = width if later is None else later
     for word in text.split(" "):
         space = " " if line else ""
-        for piece, size in _pieces(word, max(1, width)):
-            if line and used + len(space) + size > width:
+        for piece, size in _pieces(word, max(1, min(width, rest))):
+            if line and used + len(space) + size > (rest if lines else width):
                 lines.append(line)
                 line, used = piece, size
             else:
@@ -91,18 +95,28 @@ def _pieces(word: str, width: int) -> Iterator[tuple[str, int]]:
         wide = size > 1
         together = character[0] in _NOT_FIRST or piece[-1:] in _NOT_LAST
         apart = (wide or wide_before) and not together
-        if piece and (apart or used + size > width):
+        if piece and apart:
             yield piece, used
             piece, used = "", 0
+        elif piece and used + size > width:
+            at = _break_in(piece)
+            yield piece[:at], cell_len(piece[:at])
+            piece, used = piece[at:], cell_len(piece[at:])
         piece, used = piece + character, used + size
         wide_before = wide
     yield piece, used
 
 
-def wrap_terms(text: str, width: int) -> list[str]:
-    """Break an equation into lines of at most `width` cells, preferably between its terms.
+def _break_in(piece: str) -> int:
+    """Return where to break a piece of a long word: after a part of a name, or at the end."""
+    at = max((found.end() for found in _BREAKS.finditer(piece)), default=0)
+    return at if at > len(piece) // 2 else len(piece)
 
-    Neither a product nor short brackets are broken.
+
+def wrap_terms(text: str, width: int, later: int | None = None) -> list[str]:
+    """Break an equation into lines as `wrap` does, preferably between its terms.
+
+    Neither a product nor short brackets are broken, if they fit into a line.
     """
 
     def kept(found: re.Match[str]) -> str:
@@ -111,4 +125,10 @@ def wrap_terms(text: str, width: int) -> list[str]:
 
     joined = _BRACKETS.sub(kept, text)
     joined = joined.replace(" × ", "\xa0×\xa0")
-    return [line.replace("\xa0", " ") for line in wrap(joined, width)]
+    # A line may begin with a sign: `= `.
+    most = (width if later is None else min(width, later)) - 2
+    terms = (
+        term if cell_len(term) <= most else term.replace("\xa0", " ") for term in joined.split(" ")
+    )
+    joined = " ".join(terms)
+    return [line.replace("\xa0", " ") for line in wrap(joined, width, later)]

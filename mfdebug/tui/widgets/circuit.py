@@ -5,7 +5,8 @@ It is laid out once for a graph, a size and a set of open folds; a moment draws 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
@@ -27,6 +28,7 @@ from mfdebug.core.explain.scopes import Scope
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.widgets.lines import LinesView
+from mfdebug.tui.widgets.selected_row import has_few_colours
 
 if TYPE_CHECKING:
     from mfdebug.core.circuit.boxes import Box
@@ -39,6 +41,9 @@ MOST_AT_ONCE = 400
 LAYOUTS_KEPT = 6
 # Cells that a turn of the wheel scrolls.
 WHEEL_ROWS, WHEEL_COLUMNS = 3, 8
+# Blanks and lines, and the words between them.
+_FRAME = re.compile(r"[\s\u2500-\u257f]+")
+_WORDS_AND_FRAME = re.compile(r"[\s\u2500-\u257f]+|[^\s\u2500-\u257f]+")
 MEANING = "value above the wire, gradient below it"
 
 # The width and height of the room, and the open folds (None for those with which it fits best).
@@ -66,7 +71,7 @@ class CircuitView(LinesView, can_focus=True):
         & > .circuit--new-gradient { color: $warning; text-style: bold reverse; }
         & > .circuit--active { color: $accent; text-style: bold; }
         & > .circuit--chosen { color: $text; background: $boost; }
-        &:focus > .circuit--chosen { background: $block-cursor-blurred-background; }
+        &:focus > .circuit--chosen { background: $chosen; }
         &:nocolor > .circuit--chosen, &:ansi > .circuit--chosen { text-style: reverse; }
     }
     """
@@ -203,9 +208,18 @@ class CircuitView(LinesView, can_focus=True):
         chosen = box if node != where.node else None
         window = self._window(circuit)
         self.update_lines(
-            Strip([Segment(text, self._style(style)) for text, style in row])
+            Strip([segment for text, style in row for segment in self._segments(text, style)])
             for row in circuit.draw(self.debugger, window, chosen)
         )
+
+    def _segments(self, text: str, style: str) -> Iterator[Segment]:
+        """Yield a run of one style; of a chosen box in few colours only its words are reversed."""
+        if style != "chosen" or not has_few_colours(self.app):
+            yield Segment(text, self._style(style))
+            return
+        frame = self._style("frame") + Style(bold=True)
+        for part in _WORDS_AND_FRAME.findall(text):
+            yield Segment(part, frame if _FRAME.match(part) else self._style(style))
 
     def _style(self, name: str) -> Style:
         return self.get_component_rich_style(f"circuit--{name}")

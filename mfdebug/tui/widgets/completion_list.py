@@ -36,7 +36,7 @@ class CompletionList(LinesView):
         height: auto;
         display: none;
         background: $panel;
-        & > .completion--chosen { background: $primary 40%; text-style: bold; }
+        & > .completion--chosen { background: $chosen; text-style: bold; }
         & > .completion--about { color: $text-muted; }
     }
     """

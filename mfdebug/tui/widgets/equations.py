@@ -34,8 +34,9 @@ def row_lines(rows: Sequence[Row], width: int, dim: Style, paint: Paint) -> Iter
     column = max((n for row in rows if (n := cell_len(row.text)) <= room), default=0)
     for row, end in zip(rows, ends, strict=True):
         indent = " " * (len(row.text) - len(row.text.lstrip()))
-        first, *more = wrap_terms(row.text.lstrip(), width - len(indent)) or [""]
-        lines = [indent + first, *(f"{indent}  {part}" for part in _again(more, width, indent))]
+        room_of_text = width - len(indent)
+        first, *more = wrap_terms(row.text.lstrip(), room_of_text, room_of_text - 2) or [""]
+        lines = [indent + first, *(f"{indent}  {part}" for part in more)]
         yield from ([Segment(line, dim)] for line in lines[:-1])
         last = lines[-1]
         if not end:
@@ -49,11 +50,6 @@ def row_lines(rows: Sequence[Row], width: int, dim: Style, paint: Paint) -> Iter
         else:
             yield [Segment(last, dim)]
             yield [Segment(f"{indent}    ", dim), shown]
-
-
-def _again(parts: list[str], width: int, indent: str) -> list[str]:
-    """Wrap the rest of a text to the width that its deeper indent leaves."""
-    return wrap_terms(" ".join(parts), width - len(indent) - 2) if parts else []
 
 
 def _number(row: Row, end: str, dim: Style, paint: Paint) -> Segment:

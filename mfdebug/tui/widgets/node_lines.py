@@ -144,8 +144,7 @@ class NodeLines:
             return
         parts = wrap_terms(text, width)
         if len(parts) > TITLE_LINES:
-            rest = " ".join(parts[TITLE_LINES - 1 :])
-            parts[TITLE_LINES - 1 :] = [fit(rest, width)]
+            parts[TITLE_LINES - 1 :] = [fit(f"{parts[TITLE_LINES - 1]}…", width)]
         yield from ([Segment(part, title)] for part in parts)
         yield [Segment(fit(kind, width) if cell_len(kind) > width else kind, dim)]
 

@@ -56,17 +56,18 @@ class OrderTree(LinesView, can_focus=True):
         overflow-x: hidden;
         & > .order--now { color: $accent; text-style: bold; }
         & > .order--selected { background: $boost; }
-        &:focus > .order--selected { background: $block-cursor-blurred-background; }
+        &:focus > .order--selected { background: $chosen; }
         & > .order--dim { color: $text-muted; }
         & > .order--gradient { color: $warning; }
         & > .order--received { color: $warning; text-style: bold; }
         & > .order--new { color: $accent; text-style: bold; }
-        & > .order--bar { color: $secondary-darken-3; }
+        & > .order--bar { color: $bar; }
         & > .order--found { text-style: underline; }
         & > .order--plain { color: $text; }
         & > .order--unhealthy { color: $text-error; text-style: bold; }
         & > .order--stop { color: $warning; text-style: bold; }
         & > .order--scope { color: $text-muted; text-style: italic; }
+        &:nocolor > .order--bar { text-style: dim; }
         &:nocolor > .order--new, &:ansi > .order--new { text-style: bold underline; }
     }
     """

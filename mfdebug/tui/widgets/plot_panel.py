@@ -28,6 +28,7 @@ from mfdebug.core.landscape.landscape import Landscape, View
 from mfdebug.core.landscape.survey import Surveyor
 from mfdebug.core.landscape.views import view_named
 from mfdebug.core.plots.chart import Drawing
+from mfdebug.core.plots.words import MARGIN
 from mfdebug.core.session.plot import Plot
 from mfdebug.core.session.session import Session
 from mfdebug.tui.keys import bindings_at, keys_of
@@ -237,7 +238,8 @@ class PlotPanel(LinesView, can_focus=True):
         self._drawn = state
         if self._result is None:
             words = self._problem
-            self._drawing = Drawing([[(line, "words")] for line in wrap(words, width)])
+            parts = wrap(words, max(1, width - len(MARGIN)))
+            self._drawing = Drawing([[(f"{MARGIN}{part}", "words")] for part in parts])
         elif isinstance(self._result, Landscape):
             self._drawing = draw_landscape(self._result, width, height)
         else:

@@ -27,7 +27,7 @@ class WhyLines(LinesView, can_focus=False):
         background: $panel;
         overflow-x: hidden;
         & > .why--chosen { text-style: reverse; }
-        & > .why--row { background: $primary 40%; text-style: bold; }
+        & > .why--row { background: $chosen; text-style: bold; }
         & > .why--dim { color: $text-muted; }
         & > .why--here { color: $accent; text-style: bold; }
     }

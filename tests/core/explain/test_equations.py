@@ -339,8 +339,8 @@ def test_of_every_way_to_train(training: Training) -> None:
     [
         ("y = 2 × 3 = 6", 0),
         ("y = 2 × 3 = 7", 1),
-        ("  to x: upstream × local = ∂y/∂y × (1-y²) = 1 × 0.75 = 0.75", 0),
-        ("  to x: upstream × local = ∂y/∂y × 1-y² = 0.5", 1),
+        ("  to x: upstream × local = ∂y/∂y × (1-y^2) = 1 × 0.75 = 0.75", 0),
+        ("  to x: upstream × local = ∂y/∂y × 1-y^2 = 0.5", 1),
         ("  to x: upstream × local = ∂y/∂y × 2·x = 2 × 3 (2 terms are 0) = 6", 0),
         ("y = -log 0/2 = 475", 1),
         ("y = 0.5 × 2 + … (3 more, together -0.25) = 0.75", 0),

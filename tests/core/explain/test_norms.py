@@ -43,7 +43,7 @@ def test_why_on_a_norm_shows_mean_and_variance_and_the_normalised_number() -> No
         "(x[0,0] - mean of x)/√(variance of x + 0)·w[0] = (1 - 3)/√(4.66667 + 0) × 2",
         "   0.5        -1.35164  b[0] = 0.5",
         "  (mean of 3 entries: (1 + 2 + 6)/3 = 3; "
-        "variance of 3 entries: ((1 - 3)² + (2 - 3)² + (6 - 3)²)/3 = 4.66667; "
+        "variance of 3 entries: ((1 - 3)^2 + (2 - 3)^2 + (6 - 3)^2)/3 = 4.66667; "
         "normalised: (1 - 3)/√(4.66667 + 0) = -0.92582)",
     ]
 

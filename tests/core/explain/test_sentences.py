@@ -81,7 +81,7 @@ VECTOR: list[float] = [1.0, -2.0, 3.0]
     ("op", "index", "line"),
     [
         (lambda x: ReLU(x, name="n"), 1, "(∂cost/∂n ⊙ [x > 0])[1] = 0 × 0 = 0"),
-        (lambda x: Tanh(x, name="n"), 0, "(∂cost/∂n ⊙ (1-n²))[0] = 1.52319 × (1-0.761594²)"),
+        (lambda x: Tanh(x, name="n"), 0, "(∂cost/∂n ⊙ (1-n^2))[0] = 1.52319 × (1-0.761594^2)"),
         (lambda x: Dropout(x, name="n"), 0, "(∂cost/∂n ⊙ mask)[0] = 4 × 2 = 8"),
         (lambda x: Slice(x, start=1, name="n"), 0, "to x[0]: n leaves x[0] out"),
         (lambda x: Pow(x, name="n"), 2, "(∂cost/∂n ⊙ 2·x)[2] = 18 × (2 × 3) = 108"),
@@ -135,7 +135,7 @@ def test_terms_of_0_are_counted_where_not_all_are_written() -> None:
         (lambda x: Softmax(x, name="n"), "n[0] = e^1 / (e^1 + e^(-2) + e^3) = 0.1185"),
         (lambda x: Sigmoid(x, name="n"), "n = σ(x) = 1/(1 + e^-x)\n  n[0] = σ(1) = 0.731059"),
         (lambda x: MSE(Input("y", value=[1.0, 1.0, 1.0]), x, name="n"),
-         "n = (1 - 1)²/3 + (1 - (-2))²/3 + (1 - 3)²/3 = 4.33333"),
+         "n = (1 - 1)^2/3 + (1 - (-2))^2/3 + (1 - 3)^2/3 = 4.33333"),
         (lambda x: SoftmaxCrossEntropy(x, Input("t", value=[0.0, 0.0, 1.0]), name="n"),
          "n = -log 0.875601/1 = 0.132845"),
     ],
@@ -211,8 +211,8 @@ def test_momentum_and_adam_are_explained_with_their_state() -> None:
         (
             Adam(0.1),
             ["m ← 0.9 × m + (1 - 0.9) × ∂cost/∂w", "m = 0.9 × 0.4 + (1 - 0.9) × 3.8 = 0.74",
-             "v ← 0.999 × v + (1 - 0.999) × (∂cost/∂w)²",
-             "v = 0.999 × 0.016 + (1 - 0.999) × 3.8² = 0.030424",
+             "v ← 0.999 × v + (1 - 0.999) × (∂cost/∂w)^2",
+             "v = 0.999 × 0.016 + (1 - 0.999) × 3.8^2 = 0.030424",
              "m̂ ← m / (1 - β₁^t)", "m̂ = 0.74 / (1 - 0.9^2) = 3.89474",
              "v̂ ← v / (1 - β₂^t)", "v̂ = 0.030424 / (1 - 0.999^2) = 15.2196",
              "w ← w - lr × m̂ / (√v̂ + 1e-08)",

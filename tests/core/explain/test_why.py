@@ -252,9 +252,9 @@ def test_a_mean_square_error_is_a_sum_of_squares_over_m() -> None:
     y, a = Input("y", value=[1.0, 2.0, 3.0]), Input("a", value=[4.5, 5.0, 10.0])
     debugger = debugger_at_end(MSE(y, a, name="cost"))
     assert lines(debugger, "cost")[:5] == [
-        "cost = Σ(y - a)² / m",
-        "  = (y[0] - a[0])²/m + (y[1] - a[1])²/m + (y[2] - a[2])²/m",
-        "  = (1 - 4.5)²/3 + (2 - 5)²/3 + (3 - 10)²/3",
+        "cost = Σ(y - a)^2 / m",
+        "  = (y[0] - a[0])^2/m + (y[1] - a[1])^2/m + (y[2] - a[2])^2/m",
+        "  = (1 - 4.5)^2/3 + (2 - 5)^2/3 + (3 - 10)^2/3",
         "  = 23.4167",
         "      term  sum so far",
     ]
@@ -428,7 +428,7 @@ def test_adam_leads_through_both_moments() -> None:
     assert [term.numbers for term in m.terms] == ["0.9 × 0.4", "(1-0.9) × 3.8"]
     assert m.number == pytest.approx(0.74)
     v = why(debugger, change.leads_to[1])
-    assert [term.numbers for term in v.terms] == ["0.999 × 0.016", "(1-0.999) × 3.8²"]
+    assert [term.numbers for term in v.terms] == ["0.999 × 0.016", "(1-0.999) × 3.8^2"]
 
 
 def test_stale_numbers_say_so() -> None:

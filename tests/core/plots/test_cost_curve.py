@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mfdebug.config.ascii import in_ascii
-from mfdebug.core.plots.cost_curve import SMALLEST, Curves, Picture, draw, limits
+from mfdebug.core.plots.cost_curve import SMALLEST, Curves, Picture, axis_of, draw
 
 
 def picture(*costs: float, step: int = -1, **options: object) -> Picture:
@@ -32,11 +32,11 @@ def test_a_curve_that_falls() -> None:
     assert_looks(
         picture(*FALLING, step=10),
         """
- 0.4┤⠑⢄
-    │  ⠉⠢⡀
-    │    ⠈⠑⠤⣀
- 0.2┤        ⠉⠑⠢⠤⢄⣀⡀
-    │              ⠈⠉⠉⠒⠒⠒⠒⠢⠤⠤⠤⠤⠤◆
+ 0.4┤⠑⢄⡀
+    │  ⠈⠢⣀
+    │     ⠑⠢⢄⣀
+ 0.2┤         ⠉⠒⠒⠤⠤⣀⣀⡀
+    │                ⠈⠉⠉⠉⠉⠒⠒⠒⠒⠒⠒◆
     └0─────────────5───────────10
 """,
     )
@@ -46,11 +46,11 @@ def test_two_points_are_a_line() -> None:
     assert_looks(
         picture(4.0, 3.0, step=1),
         """
- 4.0┤⠉⠒⠢⠤⣀⡀
-    │     ⠈⠉⠒⠤⢄⣀
- 3.5┤           ⠉⠑⠒⠤⢄⣀
-    │                 ⠉⠑⠒⠤⣀⡀
- 3.0┤                      ⠈⠉⠒⠢⠤◆
+ 4.0┤⠉⠒⠒⠤⢄⣀⡀
+    │      ⠈⠉⠒⠢⠤⢄⣀
+ 3.5┤             ⠉⠉⠒⠢⠤⢄⣀
+    │                    ⠉⠑⠒⠢⠤⣀⣀
+ 3.0┤                           ◆
     └0──────────────────────────1
 """,
     )
@@ -93,7 +93,7 @@ def test_a_flat_curve_is_flat_and_so_is_noise_of_the_last_digits() -> None:
     │
  0.5┤
     │
- 0.0┤⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀◆⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀⣀
+ 0.0┤⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉◆⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉⠉
     └0─────────────1────────────2
 """,
     )
@@ -103,11 +103,11 @@ def test_nan_and_infinity_are_gaps() -> None:
     assert_looks(
         picture(3, 2, math.nan, 1, math.inf, 0.5, 0.4, -math.inf, step=7),
         """
- 3┤⠑⢄
- 2┤  ⠑⢄
+  │⠑⢄⡀
+ 2┤  ⠈⠢
   │
- 1┤           •
-  │                  ⠠⠤⣀⣀⡀
+  │           •      ⢀⣀⣀⡀
+ 0┤                     ⠈⠁
   └0─────────────────5───────────
 """,
     )
@@ -131,11 +131,11 @@ def test_the_largest_numbers_of_both_signs() -> None:
     assert_looks(
         picture(1.7e308, -1.7e308, step=1),
         """
-        │⠉⠒⠤⢄⡀
-  5e+307┤    ⠈⠉⠒⠤⢄⡀
-       0┤         ⠈⠉⠒⠤⣀⡀
- -5e+307┤              ⠈⠑⠒⠤⣀⡀
-        │                   ⠈⠑⠒⠤◆
+  4e+307┤⠉⠒⠢⠤⣀⡀
+  2e+307┤     ⠈⠉⠒⠢⠤⣀⡀
+       0┤           ⠈⠑⠒⠤⢄⣀
+ -2e+307┤                 ⠉⠑⠒⠤⢄⣀
+ -4e+307┤                       ◆
         └0──────────────────────1
 """,
     )
@@ -145,12 +145,12 @@ def test_a_log_scale_leaves_out_what_is_not_above_zero() -> None:
     assert_looks(
         picture(1, 0.1, 0.01, 0, 1e-4, 1e-5, step=5, logarithmic=True),
         """
-      1┤⠉⠒⠤⢄⣀
-       │     ⠉⠒⠢⠤⣀
-   0.01┤          ⠁
- 0.0001┤                   ⢀
-       │                    ⠉⠑⠒⠤◆
-       └0─────────2────────4─────
+     1┤⠉⠒⠢⠤⣀⡀
+      │     ⠈⠉⠑⠒⠤⠄
+      │
+      │                    ⠐⠒⠤⢄⣀
+ 1e-05┤                         ◆
+      └0─────────2─────────4─────
 """,
     )
 
@@ -166,12 +166,12 @@ def test_other_branches_are_dashed_from_where_they_fork() -> None:
     assert_looks(
         found,
         """
- 0.6┤      ⣀ ⠊
-    │
- 0.4┤⠉⠒⠤⣀⠁
- 0.2┤    ⠉⠒⠢⠤⣀⣀
-    │          ⠉◆ ⠒ ⠒ ⠤ ⠤ ⠤ ⠤ ⠤ ⣀
-    └0─────────────5───────────10
+     │      ⣀ ⠂
+ 0.50┤⡀   ⡠
+     │⠈⠑⠢⢄⣀
+ 0.25┤     ⠉⠉⠒⠒⠤◆⢄ ⣀ ⣀
+     │                 ⠉ ⠉ ⠉ ⠉ ⠉
+     └0────────────5───────────10
 """,
     )
     assert styles(found) == {"axis", "branch", "curve", "mark"}
@@ -181,11 +181,11 @@ def test_in_ascii_and_without_colours_the_present_curve_differs_from_the_others(
     found = picture(*FALLING[:6], step=5, branches=branches(1, 0.4, *[0.25] * 10))
     text = "".join(sign if sign == "\n" else in_ascii(sign) for sign in found.text())
     expected = """
- 0.4+'.
- 0.3+  '.
-    |   .'... . . . . . . . . . .
- 0.2+      ''-..
-    |          ''--#
+ 0.4+'..
+    | ''-.
+    |  ' -'-.. - - - - - - - - -
+ 0.2+         '----#
+    |
     `0-------------5-----------10
 """.strip("\n")
     assert text == expected
@@ -197,12 +197,12 @@ def test_a_branch_that_diverged_leaves_at_the_top_and_does_not_flatten_the_prese
     assert_looks(
         found,
         """
- 0.75┤⢸
-     │
- 0.50┤⣀
- 0.25┤ ⠉⠒⠢⠤⣀⣀
-     │       ⠉⠉⠑⠒⠒⠒⠒⠤⠤⠤⠤⠤⠤⠤⠤⢄⣀⣀⣀◆
-     └0────────────5───────────10
+ 0.8┤⢸
+ 0.6┤
+ 0.4┤⠉⠒⠒⠤⠤⣀⣀⡀
+ 0.2┤       ⠈⠉⠉⠉⠉⠒⠒⠒⠒⠒⠒⠒⠒⠒⠤⠤⠤⠤⠤⠤◆
+ 0.0┤
+    └0─────────────5───────────10
 """,
     )
 
@@ -214,8 +214,8 @@ def test_the_axis_of_steps_reaches_to_the_aim_of_a_run() -> None:
  0.4┤⢇
     │⠸⡀
     │ ⠱⡀
- 0.2┤  ⠑⢄
-    │    ⠑⠢⠤◆
+ 0.2┤  ⠈⢆
+    │    ⠉⠑⠒◆
     └0─────────────20──────────40
 """,
     )
@@ -284,7 +284,7 @@ def test_any_costs_are_drawn_in_any_size(
 def test_the_limits_hold_the_present_curve(
     costs: list[float], logarithmic: bool, rows: int
 ) -> None:
-    low, high = limits(np.array(costs), [], rows, logarithmic)
+    low, high, _ = axis_of(np.array(costs), [], rows, logarithmic)
     # What is below the smallest magnitude is drawn as 0.
     slack = SMALLEST + 1e-12 * max(map(abs, costs))
     assert low - slack <= min(costs) <= max(costs) <= high + slack
@@ -294,4 +294,4 @@ def test_the_limits_hold_the_present_curve(
 
 @pytest.mark.parametrize("costs", [[1.0, 0.5], [1.0, 0.5, 0.45]])
 def test_the_limits_stay_while_a_curve_grows_within_them(costs: list[float]) -> None:
-    assert limits(np.array(costs), [], 6)[1] == limits(np.array([1.0, 0.5]), [], 6)[1]
+    assert axis_of(np.array(costs), [], 6)[1] == axis_of(np.array([1.0, 0.5]), [], 6)[1]

@@ -6,10 +6,12 @@ import json
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from mfdebug.opening.graphs import load_graph
-from mfdebug.tui.terminal.text_fitting import wrap
+from mfdebug.tui.terminal.text_fitting import wrap, wrap_terms
 from tests.support.app_driver import opened
 from tests.support.sizes import some
 
@@ -56,6 +58,34 @@ def test_words_stay_whole_where_they_fit() -> None:
     assert wrap("a  b", 9) == ["a  b"]
     assert wrap("", 9) == []
     assert wrap("数数", 1) == ["数", "数"]
+
+
+def test_a_long_name_is_broken_after_one_of_its_parts() -> None:
+    name = "∂cost/∂cross_entropy_loss.output.loss_sum"
+    assert wrap(name, 40) == ["∂cost/∂cross_entropy_loss.output.loss_", "sum"]
+    assert wrap(name, 33) == ["∂cost/∂cross_entropy_loss.output.", "loss_sum"]
+    # Not long before the end of the line.
+    assert wrap("a.entropyloss", 9) == ["a.entropy", "loss"]
+
+
+@given(st.text("ab ._/[]×∂梯", max_size=60), st.integers(2, 30), st.integers(0, 8), st.booleans())
+def test_lines_below_the_first_may_be_shorter(
+    text: str, width: int, less: int, terms: bool
+) -> None:
+    later = max(2, width - less)
+    first, *rest = (wrap_terms if terms else wrap)(text, width, later) or [""]
+    assert cell_len(first) <= width
+    assert all(cell_len(line) <= later for line in rest)
+    # No blank is lost or added within a word.
+    words = iter(text.split())
+    for line in (first, *rest):
+        assert "".join(line.split()) in text.replace(" ", "")
+    assert "".join((first, *rest)).replace(" ", "") == text.replace(" ", "")
+    parts = [part for line in (first, *rest) for part in line.split()]
+    whole = next(words, "")
+    for part in parts:
+        assert whole.startswith(part)
+        whole = whole[len(part) :] or next(words, "")
 
 
 @pytest.mark.parametrize("size", some([(60, 20), (80, 24), (120, 40), (200, 50)], 2))

@@ -156,7 +156,7 @@ class Statistics:
         return f"{text} = {scalar(number)}" if text else scalar(number)
 
     def _away(self, x: str, mean: str) -> str:
-        return f"({x} - {mean})²" if self.op.centred else f"{x}²"
+        return f"({x} - {mean})^2" if self.op.centred else f"{x}^2"
 
 
 def weight_index(view: NodeView, op: Normalization, index: Index) -> Index:

@@ -24,8 +24,8 @@ from miniflow.ops.base import Array, Op
 from miniflow.ops.cost import MAE, MSE, SigmoidCrossEntropy
 from miniflow.ops.piecewise_cost import Hinge, Huber
 
-_SQUARE, _SIZE = "({0} - {1})²/{m}", "|{0} - {1}|/{m}"
-_HALF_SQUARE, _MARGIN = "0.5({0} - {1})²/{m}", "max(0, 1 - {0}·{1})/{m}"
+_SQUARE, _SIZE = "({0} - {1})^2/{m}", "|{0} - {1}|/{m}"
+_HALF_SQUARE, _MARGIN = "0.5({0} - {1})^2/{m}", "max(0, 1 - {0}·{1})/{m}"
 _HIT, _MISS = "-{0}·log {1}/{m}", "-(1-{0})·log(1-{1})/{m}"
 _BOTH = "-({0}·log {1} + (1-{0})·log(1-{1}))/{m}"
 _LOGIT = "(max({1}, 0) - {0}·{1} + log(1 + e^-|{1}|))/{m}"

@@ -127,10 +127,10 @@ class VarianceExplainer(StatisticExplainer):
         def term_text(k: int) -> TermText:
             entry = reduced.entry(k)
             away = f"({view.entry(0, entry)} - mean of {view.labels[0]})"
-            symbols = f"{away}²/{self._below_in_letters(view, op)}"
+            symbols = f"{away}^2/{self._below_in_letters(view, op)}"
             text = self.in_numbers(
                 [float(reduced.numbers[k]), mean],
-                lambda x, average: f"({x} - {average})²/{below}",
+                lambda x, average: f"({x} - {average})^2/{below}",
                 float(amounts[k]),
             )
             return TermText(symbols, text, (view.ref(0, entry),))
@@ -192,11 +192,11 @@ class NormExplainer(StatisticExplainer):
         """The root; of many entries, the root of one number."""
         reduced, number = Reduced(view, op, index), float(view.value[index])
         over, every = reduced.every()
-        rule = f"√(Σ{over} {every}²)" if over else f"√({every}²)"
+        rule = f"√(Σ{over} {every}^2)" if over else f"√({every}^2)"
         if reduced.few:
             text = self.in_numbers(
                 reduced.numbers.tolist(),
-                lambda *texts: f"√({' + '.join(f'{text}²' for text in texts)})",
+                lambda *texts: f"√({' + '.join(f'{text}^2' for text in texts)})",
                 number,
             )
         else:
