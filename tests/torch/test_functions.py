@@ -310,3 +310,22 @@ def test_passes_with_a_smaller_last_batch_are_of_one_graph(tmp_path: Path) -> No
         before, change = why(debugger, EntryRef(weight, "value", (0, 0))).terms
         assert before.amount + change.amount == pytest.approx(debugger.state.value(weight)[0, 0])
     assert sizes == [3, 3, 1, 3, 3, 1]
+
+
+TOUCHED_EARLY = """
+import torch
+
+torch.manual_seed(0)
+layer = torch.nn.Linear(3, 1)
+start = layer.weight.norm(), [parameter.detach().clone() for parameter in layer.parameters()]
+for _ in range(2):
+    loss = layer(torch.randn(4, 3)).square().mean()
+    loss.backward()
+"""
+
+
+def test_a_parameter_that_is_used_before_its_module_is_called_has_its_name(tmp_path: Path) -> None:
+    debugger = session_of(tmp_path, TOUCHED_EARLY).debugger
+    assert len(debugger.lines) == 1
+    names = [debugger.graph.nodes[node].label for node in debugger.graph.trainables]
+    assert sorted(names) == ["layer.bias", "layer.weight"]

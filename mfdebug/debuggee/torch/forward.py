@@ -178,7 +178,12 @@ class Forward:
             return self._hidden(tensor)
         known = self._inputs.get(id(tensor))
         if known is not None and known.tensor() is tensor and known.version == version(tensor):
-            return known.node
+            node = known.node
+            path = self._sites.path(tensor)
+            if path is not None and path != node.form[1]:
+                # It was passed to a function before its module was first called.
+                node.form = (node.form[0], path, *node.form[2:])
+            return node
         kind = "Parameter" if isinstance(tensor, self._parameter_type) else "Tensor"
         name = self._sites.name_of_input(tensor, site, argument, frame)
         if not name and scope:
