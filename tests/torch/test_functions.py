@@ -329,3 +329,40 @@ def test_a_parameter_that_is_used_before_its_module_is_called_has_its_name(tmp_p
     assert len(debugger.lines) == 1
     names = [debugger.graph.nodes[node].label for node in debugger.graph.trainables]
     assert sorted(names) == ["layer.bias", "layer.weight"]
+
+
+COMPILED_PART = """
+import contextlib
+import torch
+
+torch.manual_seed(0)
+net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh())
+part = torch.compile(net, backend="eager")
+
+@torch.compiler.disable
+def apart(h):
+    return h.sin()
+
+@torch.compile(backend="eager")
+def around(h):
+    return apart(h.cos()) * 2
+
+with contextlib.suppress(Exception):
+    torch.fx.symbolic_trace(part)
+optimizer = torch.optim.SGD(net.parameters(), 0.1)
+for _ in range(4):
+    optimizer.zero_grad()
+    loss = (around(part(torch.randn(4, 3))) - 1).square().mean()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def test_after_something_compiled_functions_are_seen_again(tmp_path: Path) -> None:
+    debugger = session_of(tmp_path, COMPILED_PART).debugger
+    assert debugger.cursor.passes_run == 4
+    for line in debugger.lines:
+        nodes = line.graph.nodes
+        names = [nodes[node].label for node in line.graph.trainables]
+        assert sorted(names) == ["net.0.bias", "net.0.weight"]
+        assert [node.label for node in nodes][-3:] == ["sub1", "square1", "loss"]

@@ -175,7 +175,7 @@ class Forward:
                 return known.node
             return self._overwritten(tensor, known)
         if tensor.requires_grad and not tensor.is_leaf:
-            return self._hidden(tensor)
+            return self._hidden(tensor, frame=frame)
         known = self._inputs.get(id(tensor))
         if known is not None and known.tensor() is tensor and known.version == version(tensor):
             node = known.node
@@ -206,8 +206,17 @@ class Forward:
         """Return a new node for a result that was written to through another tensor."""
         return self._hidden(tensor, "overwritten", [known.node])
 
-    def _hidden(self, tensor: Any, kind: str = "", first: Sequence[Node] = ()) -> Node:
-        """Return one node for everything unseen that has made a tensor."""
+    def _hidden(
+        self,
+        tensor: Any,
+        kind: str = "",
+        first: Sequence[Node] = (),
+        frame: FrameType | None = None,
+    ) -> Node:
+        """Return one node for everything unseen that has made a tensor.
+
+        The variables of the frame name the modules whose parameters it depends on.
+        """
         made = tensor.grad_fn
         sources: dict[Node, None] = dict.fromkeys(first)
         sequences = set()
@@ -222,6 +231,9 @@ class Forward:
                 if known is not None:
                     sources[known] = None
                 elif hasattr(below, "variable"):
+                    if frame is not None and self._sites.path(below.variable) is None:
+                        # No call of its module was seen.
+                        self._sites.learn_variables(frame)
                     sources[self.node_of(below.variable)] = None
                 elif below not in met:
                     met.add(below)
