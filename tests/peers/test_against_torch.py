@@ -466,7 +466,7 @@ def test_every_optimizer_is_compared() -> None:
     assert {type(optimizer) for optimizer, _ in TRAINED} == set(OPTIMIZERS.values())
 
 
-@pytest.mark.parametrize(("optimizer", "other"), TRAINED, ids=lambda one: str(one)[:40])
+@pytest.mark.parametrize(("optimizer", "other"), TRAINED, ids=[str(one)[:40] for one, _ in TRAINED])
 def test_trajectories(optimizer: Optimizer, other: Callable[[Any], Any]) -> None:
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(20, 4)), rng.normal(size=(20, 2))

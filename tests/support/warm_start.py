@@ -35,6 +35,8 @@ CHANGING = ("--theme", "--ascii", "--no-ascii", "--export")
 # So many processes with the same of those are started as usual before a server is worth it.
 COLD = 2
 
+# Ignored in what a shell starts in the background, or under nohup.
+_OF_THE_SHELL = (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP)
 # Options that a process which is forked cannot follow.
 ODD = {"preexec_fn", "pass_fds", "start_new_session"}
 
@@ -76,7 +78,7 @@ def _close_servers() -> None:
 
 def default_signals() -> None:
     """Forget that whoever runs the tests in the background, or under nohup, ignores signals."""
-    for ignored in (signal.SIGINT, signal.SIGQUIT, signal.SIGHUP):
+    for ignored in _OF_THE_SHELL:
         signal.signal(ignored, signal.SIG_DFL)
 
 
@@ -143,6 +145,9 @@ class Popen(subprocess.Popen[Any]):
         self._server = _server_for(env, terminal) if warm else None
         if terminal:
             options.update(start_new_session=True, preexec_fn=_take_terminal)
+        elif any(signal.getsignal(one) is signal.SIG_IGN for one in _OF_THE_SHELL):
+            # As in those that a server starts.
+            options.setdefault("preexec_fn", default_signals)
         super().__init__(command, env=env, **options)
 
     # What `subprocess` calls to start and to wait, the same from Python 3.11 on.

@@ -36,7 +36,11 @@ def _final_state(held):
     lines = [(name, state(held[name])) for name in names]
     lines += [bits(torch.get_rng_state()), torch.is_grad_enabled(), torch.initial_seed()]
     lines += [sys.gettrace(), sys.getprofile(), sys.excepthook.__name__, threading.active_count()]
-    lines += [os.getcwd(), sys.argv, sys.path, len(sys.meta_path)]
+    # Some versions of torch put a folder there that has another name each time.
+    module = sys.modules.get("torch.distributed.nn.jit.instantiator")
+    drawn = getattr(module, "INSTANTIATED_TEMPLATE_DIR_PATH", None)
+    path = ["drawn" if folder == drawn else folder for folder in sys.path]
+    lines += [os.getcwd(), sys.argv, path, len(sys.meta_path)]
     with open(os.path.join(os.path.dirname(held["__file__"]), "final-state.txt"), "w") as file:
         file.write("\n".join(map(str, lines)))
 

@@ -50,12 +50,16 @@ class Sign(optim.Optimizer):
 
 
 CASES.append((Sign, {"lr": 0.01}))
+# Since 2.5, and since 2.9.
+CASES += [(getattr(optim, name), {}) for name in ("Adafactor", "Muon") if hasattr(optim, name)]
+# It takes matrices only.
+MATRICES = getattr(optim, "Muon", None)
 
 
 def train(number, kind, options, dtype, noted):
     """Train one net; note its weights before and after each step."""
     net = torch.nn.Linear(7, 3, dtype=dtype)
-    optimizer = kind(net.parameters(), **options)
+    optimizer = kind([net.weight] if kind is MATRICES else net.parameters(), **options)
     x, y = torch.randn(5, 7, dtype=dtype), torch.randn(5, 3, dtype=dtype)
 
     def closure():

@@ -310,3 +310,59 @@ def test_passes_with_a_smaller_last_batch_are_of_one_graph(tmp_path: Path) -> No
         before, change = why(debugger, EntryRef(weight, "value", (0, 0))).terms
         assert before.amount + change.amount == pytest.approx(debugger.state.value(weight)[0, 0])
     assert sizes == [3, 3, 1, 3, 3, 1]
+
+
+TOUCHED_EARLY = """
+import torch
+
+torch.manual_seed(0)
+layer = torch.nn.Linear(3, 1)
+start = layer.weight.norm(), [parameter.detach().clone() for parameter in layer.parameters()]
+for _ in range(2):
+    loss = layer(torch.randn(4, 3)).square().mean()
+    loss.backward()
+"""
+
+
+def test_a_parameter_that_is_used_before_its_module_is_called_has_its_name(tmp_path: Path) -> None:
+    debugger = session_of(tmp_path, TOUCHED_EARLY).debugger
+    assert len(debugger.lines) == 1
+    names = [debugger.graph.nodes[node].label for node in debugger.graph.trainables]
+    assert sorted(names) == ["layer.bias", "layer.weight"]
+
+
+COMPILED_PART = """
+import contextlib
+import torch
+
+torch.manual_seed(0)
+net = torch.nn.Sequential(torch.nn.Linear(3, 2), torch.nn.Tanh())
+part = torch.compile(net, backend="eager")
+
+@torch.compiler.disable
+def apart(h):
+    return h.sin()
+
+@torch.compile(backend="eager")
+def around(h):
+    return apart(h.cos()) * 2
+
+with contextlib.suppress(Exception):
+    torch.fx.symbolic_trace(part)
+optimizer = torch.optim.SGD(net.parameters(), 0.1)
+for _ in range(4):
+    optimizer.zero_grad()
+    loss = (around(part(torch.randn(4, 3))) - 1).square().mean()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def test_after_something_compiled_functions_are_seen_again(tmp_path: Path) -> None:
+    debugger = session_of(tmp_path, COMPILED_PART).debugger
+    assert debugger.cursor.passes_run == 4
+    for line in debugger.lines:
+        nodes = line.graph.nodes
+        names = [nodes[node].label for node in line.graph.trainables]
+        assert sorted(names) == ["net.0.bias", "net.0.weight"]
+        assert [node.label for node in nodes][-3:] == ["sub1", "square1", "loss"]

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from textwrap import dedent
 
 import pytest
 
@@ -39,7 +40,11 @@ def step():
     optimizer.step()
     return loss
 """
-PRINTS = "    print('step', i, repr(loss.item()), [float(p.sum()) for p in net.parameters()])\n"
+# A line is one write: while the program runs detached, the debugger writes lines between.
+PRINTS = """\
+    sums = [float(p.sum()) for p in net.parameters()]
+    print("step %d %r %s\\n" % (i, loss.item(), sums), end="")
+"""
 
 
 def run(folder: Path, text: str, given: str = "", words: tuple[str, ...] = ()) -> list[str]:
@@ -102,7 +107,7 @@ with Mode():
     loss = step()
 i = 0
 """
-    + PRINTS.strip()
+    + dedent(PRINTS)
     + """
 print('step', len(seen), torch._C._len_torch_function_stack())
 with torch.device("cpu"):

@@ -175,10 +175,15 @@ class Forward:
                 return known.node
             return self._overwritten(tensor, known)
         if tensor.requires_grad and not tensor.is_leaf:
-            return self._hidden(tensor)
+            return self._hidden(tensor, frame=frame)
         known = self._inputs.get(id(tensor))
         if known is not None and known.tensor() is tensor and known.version == version(tensor):
-            return known.node
+            node = known.node
+            path = self._sites.path(tensor)
+            if path is not None and path != node.form[1]:
+                # It was passed to a function before its module was first called.
+                node.form = (node.form[0], path, *node.form[2:])
+            return node
         kind = "Parameter" if isinstance(tensor, self._parameter_type) else "Tensor"
         name = self._sites.name_of_input(tensor, site, argument, frame)
         if not name and scope:
@@ -201,8 +206,17 @@ class Forward:
         """Return a new node for a result that was written to through another tensor."""
         return self._hidden(tensor, "overwritten", [known.node])
 
-    def _hidden(self, tensor: Any, kind: str = "", first: Sequence[Node] = ()) -> Node:
-        """Return one node for everything unseen that has made a tensor."""
+    def _hidden(
+        self,
+        tensor: Any,
+        kind: str = "",
+        first: Sequence[Node] = (),
+        frame: FrameType | None = None,
+    ) -> Node:
+        """Return one node for everything unseen that has made a tensor.
+
+        The variables of the frame name the modules whose parameters it depends on.
+        """
         made = tensor.grad_fn
         sources: dict[Node, None] = dict.fromkeys(first)
         sequences = set()
@@ -217,6 +231,9 @@ class Forward:
                 if known is not None:
                     sources[known] = None
                 elif hasattr(below, "variable"):
+                    if frame is not None and self._sites.path(below.variable) is None:
+                        # No call of its module was seen.
+                        self._sites.learn_variables(frame)
                     sources[self.node_of(below.variable)] = None
                 elif below not in met:
                     met.add(below)

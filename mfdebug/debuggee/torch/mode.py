@@ -15,6 +15,7 @@ from ..tracebacks import hidden
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
     from typing import Any
 
 # What the compiler's module calls around a compiled function, by the versions.
@@ -39,8 +40,9 @@ class Mode:
         self.inside = 0
         # Whether functions are noted, or the mode has yet to be left.
         self.active = True
-        # Frames of torch that run something compiled.
-        self._compiled: list[Any] = []
+        # Frames of torch that run something compiled, or something that is not to be compiled
+        # within that; and which of both.
+        self._regions: list[tuple[FrameType, bool]] = []
         # Whether the mode was on where the program has enabled gradients for a while.
         self._before: list[bool] = []
 
@@ -50,7 +52,7 @@ class Mode:
             return
         wanted = on or self._torch.is_grad_enabled()
         self.active = self._watches()
-        wanted = wanted and self.active and not self._compiled
+        wanted = wanted and self.active and not any(compiled for _, compiled in self._regions)
         if wanted is not self._is_on():
             self._place(on=wanted)
 
@@ -123,22 +125,33 @@ class Mode:
 
     def compiled(self, switch: Any) -> Any:
         """Return what has functions compiled from there on: while they run, the mode is left."""
-        compiled = self._compiled
+        regions = self._regions
 
         def switched(callback: Any) -> Any:
+            # While something compiled runs, what this calls would be compiled, too.
             caller = sys._getframe(1)
-            if compiled and compiled[-1] is caller:
-                # It calls this a second time in the end.
-                before = switch(callback)
-                compiled.pop()
-                self.sync()
-                return before
-            # None is the callback of what is not to be compiled.
-            if caller.f_code.co_name not in WRAPPERS or callback is None:
+            if caller.f_code.co_name not in WRAPPERS or get_ident() != self.thread:
                 return switch(callback)
-            # Nothing of ours may be called after the switch: it would be compiled.
-            compiled.append(caller)
-            self.sync()
+            frame = caller
+            while regions and frame is not regions[-1][0]:
+                if frame.f_back is not None:
+                    frame = frame.f_back
+                else:
+                    # It has returned, and called this only at its end.
+                    regions.pop()
+                    frame = caller
+            # None is the callback of what is not to be compiled.
+            compiled = callback is not None
+            if regions and frame is caller:
+                # It calls this a second time in the end, with what was there before.
+                regions.pop()
+                before = switch(callback)
+                if not compiled:
+                    self.sync()
+                return before
+            regions.append((caller, compiled))
+            if compiled:
+                self.sync()
             return switch(callback)
 
         return switched

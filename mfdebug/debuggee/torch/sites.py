@@ -50,7 +50,7 @@ class Sites:
                 if path is None:
                     module = frame.f_locals["self"]
                     if inner is None:
-                        inner, path = module, self._path(module)
+                        inner, path = module, self.path(module)
                         if path is not None and here is not None:
                             break
                     outer, above = module, frame
@@ -73,7 +73,7 @@ class Sites:
             return number, "", here
         if path is None:
             self._learn_names(outer, above)
-            path = self._path(inner) or type(inner).__name__
+            path = self.path(inner) or type(inner).__name__
         return number, f"{path}.", here
 
     def _classify(self, code: CodeType) -> tuple[bool, CodeType]:
@@ -83,7 +83,8 @@ class Sites:
         self._of_program[id(code)] = known
         return known
 
-    def _path(self, thing: Any) -> str | None:
+    def path(self, thing: Any) -> str | None:
+        """Return the path of a module or of its tensor from a variable on, if it is known yet."""
         known = self._paths.get(id(thing))
         return known[1] if known is not None and known[0]() is thing else None
 
@@ -93,14 +94,14 @@ class Sites:
             self._paths.clear()
         while frame is not None and not self._is_program(frame.f_code):
             frame = frame.f_back
-        name = self._path(outer) or variable_of(frame, outer) or type(outer).__name__.lower()
+        name = self.path(outer) or variable_of(frame, outer) or type(outer).__name__.lower()
         self._learn_parts(outer, name)
 
     def learn_variables(self, frame: FrameType) -> None:
         """Learn the paths of the modules that are variables of a frame, and of their tensors."""
         for variables in (frame.f_locals, frame.f_globals):
             for name, thing in list(variables.items()):
-                if isinstance(thing, self._module_type) and self._path(thing) is None:
+                if isinstance(thing, self._module_type) and self.path(thing) is None:
                     self._learn_parts(thing, name)
 
     def _learn_parts(self, outer: Any, name: str) -> None:
@@ -110,7 +111,7 @@ class Sites:
             self._learn(tensor, f"{name}.{part}")
 
     def _learn(self, thing: Any, path: str) -> None:
-        if self._path(thing) is None:
+        if self.path(thing) is None:
             self._paths[id(thing)] = ref(thing), path
 
     def _is_program(self, code: CodeType) -> bool:
@@ -119,7 +120,7 @@ class Sites:
 
     def name_of_input(self, tensor: Any, site: int, argument: int, frame: FrameType | None) -> str:
         """Return the name of a tensor that the program passes to a function."""
-        path = self._path(tensor)
+        path = self.path(tensor)
         if path is not None:
             return path
         key = site, argument

@@ -22,6 +22,7 @@ from .mode import Mode
 from .optimizers import Optimizers
 from .sites import Sites
 from .tensors import Tensors
+from .uncompiled import leave_out
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -220,10 +221,16 @@ class Taps:
                 setattr(owner, name, original)
 
     def watch_compiler(self, module: Any) -> None:
-        """Leave the mode while compiled functions run; `module` is torch's that calls them."""
+        """Leave the mode while compiled functions run; `module` is torch's that calls them.
+
+        Where those are left for a while, our functions are not compiled either.
+        """
         name = next((name for name in SWITCHES if hasattr(module, name)), "")
         if name:
             self._replace(module, name, self._mode.compiled)
+        if hasattr(module, "skip_code"):
+            replacing = [made for _, _, _, made in self._replaced]
+            leave_out(module.skip_code, [*vars(type(self)).values(), *replacing])
 
     def show(self, thing: Any, frame: FrameType) -> bool:
         """Show what a tensor was computed from, and wait; return whether it is a tensor's pass.
