@@ -64,3 +64,35 @@ def test_modules_in_lists_and_objects_have_their_names_in_one_graph(tmp_path: Pa
         "head",
         "other",
     ]
+
+
+def test_a_parameter_that_no_optimizer_was_given_is_found(tmp_path: Path) -> None:
+    lines = debug(tmp_path, UNREGISTERED, "break unchanged", "continue", "explain")
+    assert lines[-2].endswith("before, left as it is by the program")
+    assert [line for line in lines if line.startswith("stop 1: unchanged")] == [
+        "stop 1: unchanged: net.layers.0.weight: "
+        "it has a gradient, but no optimizer of the program has updated it"
+    ]
+
+
+# As in a GAN: each optimizer has one of the two, and both have gradients in each pass.
+TWO_OPTIMIZERS = """
+import torch
+torch.manual_seed(0)
+a, b = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
+first = torch.optim.SGD(a.parameters(), 0.1)
+second = torch.optim.Adam(b.parameters(), 0.1)
+x = torch.ones(3, 2)
+for _ in range(3):
+    for optimizer in (first, second):
+        loss = b(a(x)).pow(2).mean() if optimizer is first else b(torch.tanh(a(x))).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+
+def test_what_another_optimizer_updates_is_not_taken_for_forgotten(tmp_path: Path) -> None:
+    lines = debug(tmp_path, TWO_OPTIMIZERS, "break unchanged", "continue", "graph")
+    assert not [line for line in lines if line.startswith("stop 1: unchanged")]
+    assert lines[-1].split()[0] == "2"
