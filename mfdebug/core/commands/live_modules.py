@@ -55,9 +55,9 @@ class LiveModules:
         cost = numbers.value(debugger.graph.cost)
         name = cost_name(debugger.graph)
         equals = "" if name == "cost" else "= "
-        known = cost is not None and cost.size == 1
-        shown = f" ∙ {name} {equals}{scalar(float(cost), 6)}" if known else ""
-        self.words = f"SGD step {numbers.sgd_step}{shown}"
+        self.words = f"SGD step {numbers.sgd_step}"
+        if cost is not None and cost.size == 1:
+            self.words += f" ∙ {name} {equals}{scalar(float(cost), 6)}"
 
     def table(self, height: int) -> Table:
         """Return the rows that fit in a height with heads; those with something wrong come first.
