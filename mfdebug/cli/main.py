@@ -55,6 +55,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["-m"] or words[:2] == ["record", "-m"]:
+        from mfdebug.running.what_is_seen import RUN_A_MODULE
+
+        return unusable(f"-m is not an option here: {RUN_A_MODULE}")
     if words and words[0] in PARSERS:
         options = PARSERS[words[0]]().parse_intermixed_args(words[1:])
         if words[0] == "diff" and len(options.files) > 2:

@@ -17,7 +17,7 @@ from mfdebug.running.launcher import Program, Streams, check_program
 from mfdebug.running.live_run import LiveRun
 from mfdebug.running.node_check import Prober
 from mfdebug.running.program_control import ProgramControl
-from mfdebug.running.what_is_seen import what_is_seen
+from mfdebug.running.what_is_seen import what_is_seen, what_to_change
 from miniflow.errors import FileError
 
 # Seconds without progress after which an incomplete first pass is shown, as forward only.
@@ -89,7 +89,10 @@ def _open_session_on(
         run.run_to(0, _is_stalled(run))
         if not len(run):
             problem = f"it ran no graph; {run.ending}" if run.ending else "it ran no graph"
-            hint = "" if run.program.failed else what_is_seen(run.program.intake.imported)
+            if run.program.failed:
+                hint = what_to_change(run.ending or "", in_the_app=captured)
+            else:
+                hint = what_is_seen(run.program.intake.imported)
             raise FileError(problem, where=where, hint=hint)
         lines = RecordedLines(run, checker=Prober(run))
         session = open_session(lines.debugger(run.outline(0).line))

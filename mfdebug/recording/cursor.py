@@ -18,6 +18,7 @@ from mfdebug.core.timeline.debugger import Debugger, OtherRun, SetTrace
 from mfdebug.core.timeline.edits import Edit
 from mfdebug.core.timeline.method import Method
 from mfdebug.core.timeline.timeline import Moment
+from mfdebug.recording.left_alone import is_left_alone
 from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.optimizers.method import method_of
 from mfdebug.recording.pass_ends import PassEnds
@@ -231,7 +232,8 @@ class RecordedCursor(Cursor):
             rate = method.rate
             return Update(old.astype(np.float64), after_update, rate, method=method)
         rate = self.plan.updates.of(self.sgd_step).rate_of(where.node)
-        return Update(before.astype(np.float64), after_update, rate)
+        alone = is_left_alone(self._run, self.steps, self.sgd_step, where.node, after)
+        return Update(before.astype(np.float64), after_update, rate, left_alone=alone)
 
     def _method(self, node: int, before: Array) -> Method | None:
         """Return how an optimizer of the program updated an input after the present pass."""

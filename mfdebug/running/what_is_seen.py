@@ -16,6 +16,21 @@ _OTHERWISE = (
     "or autograd"
 )
 
+# How to debug what `python -m` runs.
+RUN_A_MODULE = (
+    "what python -m NAME runs is debugged by a file of the lines `import runpy` and "
+    "`runpy.run_module('NAME', run_name='__main__', alter_sys=True)`"
+)
+
+
+def what_to_change(ending: str, *, in_the_app: bool) -> str:
+    """Return a hint on how to run a program that failed before its first pass, or ""."""
+    if "attempted relative import" in ending:
+        return RUN_A_MODULE
+    if "EOFError" in ending and in_the_app:
+        return "in the app a program has no standard input; with --plain or --batch it has"
+    return ""
+
 
 def what_is_seen(imported: Sequence[str] = ()) -> str:
     """Return what makes a pass, for a program that has imported these libraries."""

@@ -240,7 +240,7 @@ def test_while_a_program_runs_its_nodes_are_a_live_table(tmp_path: Path) -> None
         lines = app.text.splitlines()
         head = next(i for i, line in enumerate(lines) if "of the running program" in line)
         assert lines[head].startswith("─ nodes of")
-        assert re.search(r"SGD step \d+ ∙ cost = 8\d\d\.\d", lines[head])
+        assert re.search(r"SGD step \d+ ∙ cost 8\d\d\.\d", lines[head])
         names = [line.split()[0] for line in lines[head + 2 : head + 5]]
         assert names == ["w", "mul1", "cost"]
         # The order and the node of the moment at which it was resumed are not shown with it.

@@ -115,6 +115,16 @@ def test_the_quiz_asks_nothing_about_a_node_that_raises() -> None:
         ("1/0\n", "the program ended: ZeroDivisionError: division by zero (line 1 of prog.py)"),
         ("import sys; sys.exit(3)\n", "the program ended with status 3"),
         ("import os; os.kill(os.getpid(), 9)\n", "the program was killed by SIGKILL"),
+        (
+            "input()\n",
+            "EOFError: EOF when reading a line (line 1 of prog.py) (in the app a program has no "
+            "standard input; with --plain or --batch it has)",
+        ),
+        (
+            "from . import nodes\n",
+            "(line 1 of prog.py) (what python -m NAME runs is debugged by a file of the lines "
+            "`import runpy` and `runpy.run_module('NAME', run_name='__main__', alter_sys=True)`)",
+        ),
     ],
 )
 def test_a_program_without_a_pass_is_refused(tmp_path: Path, text: str, problem: str) -> None:

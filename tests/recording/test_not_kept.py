@@ -48,4 +48,6 @@ def test_a_search_says_which_passes_it_could_not_look_into(
     session.run("break y if y > 5")
     reply = session.run("continue")
     assert reply.stopped.startswith("no stop was met; end of the run")
+    # Once, not as a line of its own, too.
+    assert reply.text.count("end of the run") == 1
     assert ("not kept whole" in reply.stopped) == bool(words)

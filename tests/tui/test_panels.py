@@ -6,6 +6,9 @@ import pytest
 
 from mfdebug.core.format.numbers import BARS
 from mfdebug.core.timeline.state import Contribution, State
+from mfdebug.opening.runs import open_run
+from mfdebug.opening.shipped import find_run
+from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.stop_list import StopList
@@ -326,3 +329,26 @@ async def test_the_title_names_the_previous_pass_where_there_is_one() -> None:
         await driver.press("V")
         assert "V hides the previous" in driver.text
         assert "previous pass  cost = 900" in driver.text
+
+
+async def test_after_the_live_table_the_focus_is_where_it_was() -> None:
+    run = find_run("gpt-with-a-nan.mfrun")
+    assert run is not None
+    app = DebuggerApp(None, history_memory=0, session=open_run(str(run)))
+    async with app.run_test(size=(80, 24)) as pilot:
+        driver = Driver(app, pilot)
+        await driver.type(":goto sgd 2")
+        await driver.press("enter")
+        panels = driver.screen.panels
+        for name in ("order", "cost"):
+            panel = panels.query_one(f"#{name}")
+            driver.screen.set_focus(panel)
+            driver.screen.runner.modules.refresh()
+            panels.show_modules(running=True)
+            await pilot.pause()
+            assert "of the running program" in driver.text
+            # What is hidden loses the focus, to the curve if Textual finds nothing nearer.
+            driver.screen.set_focus(panels.cost)
+            panels.show_modules(running=False)
+            await pilot.pause()
+            assert driver.screen.focused is panel

@@ -141,6 +141,12 @@ async def test_a_thousand_terms_scroll_and_the_rest_is_summed(size: tuple[int, i
         await driver.press("enter")
         assert "X[38,10] = 1" in driver.text
         assert "∂cost/∂l1[38,3]" in leads(driver)
+        assert "sum so far" in driver.text
+        # To a number that is no sum, which has no list of terms, and back.
+        await driver.press("enter")
+        assert "sum so far" not in driver.text
+        await driver.press("backspace")
+        assert "sum so far" in driver.text
         await driver.press(*["pagedown"] * 7)
         assert "Enter " in driver.text
         row = driver.app.screen.query_one("#why-terms").region

@@ -95,10 +95,14 @@ def _no_gradient(stats: NodeStats, _threshold: float) -> Array:
     if not stats.graph.reaches_cost[stats.node]:
         return np.ones(stats.period.steps, bool)
     none: Array = stats.gradient_size == 0
+    if stats.left_alone:
+        return ~none
     return none & stats.cut_off if none.any() else none
 
 
 def _no_gradient_words(stats: NodeStats) -> str:
+    if stats.left_alone:
+        return "it has a gradient, but no optimizer of the program has updated it"
     if stats.graph.reaches_cost[stats.node]:
         return "it is trained, but every entry of its gradient is 0"
     return "it is trained, but the cost does not depend on it"
@@ -159,7 +163,7 @@ RULES: dict[str, Rule] = {
         ),
         Rule(
             "unchanged",
-            "a trainable that no gradient reaches",
+            "a trainable that no gradient reaches, or that a program's optimizer was not given",
             "update",
             None,
             _trained,

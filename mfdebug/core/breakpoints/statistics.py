@@ -59,6 +59,11 @@ class PresentStep:
         """Return the node's gradient."""
         return self._debugger.state.gradient(node)[None]
 
+    def left_alone(self) -> bool:
+        """Whether a program's optimizers have left the present trainable as it was at first."""
+        made = self._debugger.cursor.last_update
+        return made is not None and made.left_alone
+
 
 class Period:
     """Consecutive SGD steps, starting with step `first`, with statistics shared by all rules."""
@@ -200,6 +205,11 @@ class NodeStats:
         """|update| / |weight| of each step; NaN where the weight is 0."""
         ratio: Array = self.update / np.where(self.weight > 0, self.weight, np.nan)
         return ratio
+
+    @property
+    def left_alone(self) -> bool:
+        """Whether the program never updates the node, of which this is the update's moment."""
+        return isinstance(self.arrays, PresentStep) and self.arrays.left_alone()
 
     def moves_cost(self, change: Array) -> Array:
         """Return whether a change of the weight of this norm changes the cost noticeably.

@@ -10,6 +10,7 @@ from mfdebug.core.format.numbers import scalar
 from mfdebug.core.format.table import Table
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.entry_ref import cost_name
 
 # Seconds between two readings, and how many times as long as the last one has taken.
 PERIOD, REST = 0.3, 9.0
@@ -52,9 +53,11 @@ class LiveModules:
             self._table.add(numbers)
         self.rows = self._table.rows(numbers)
         cost = numbers.value(debugger.graph.cost)
-        name = debugger.graph.nodes[debugger.graph.cost].label
-        shown = "" if cost is None or cost.size != 1 else f" ∙ {name} = {scalar(float(cost), 6)}"
-        self.words = f"SGD step {numbers.sgd_step}{shown}"
+        name = cost_name(debugger.graph)
+        equals = "" if name == "cost" else "= "
+        self.words = f"SGD step {numbers.sgd_step}"
+        if cost is not None and cost.size == 1:
+            self.words += f" ∙ {name} {equals}{scalar(float(cost), 6)}"
 
     def table(self, height: int) -> Table:
         """Return the rows that fit in a height with heads; those with something wrong come first.

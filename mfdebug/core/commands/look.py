@@ -78,7 +78,9 @@ def _why(session: Session, text: str) -> Reply:
 
 def _inside(session: Session, text: str) -> Reply:
     debugger = session.debugger
-    node = node_or_error(debugger.graph, text) if text else debugger.where.node
+    node = debugger.where.node
+    if text:
+        node = node_or_error(debugger.graph, parse_entry(text, debugger.graph.by_name).node)
     if node is None:
         raise DebuggerError("inside which node?", hint="usage: inside NODE")
     parts, data = inside(debugger, node)

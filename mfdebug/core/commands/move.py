@@ -62,9 +62,10 @@ def moved(session: Session, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
     if state.remark and not (cursor.at_end and state.remark in cursor.ending):
         shown.append(state.remark)
     shown += [*met, *filter(None, [note])]
-    if cursor.at_end and ENDS not in note:
-        why = f" ({cursor.ending})" if cursor.ending else ""
-        shown.append(f"end of the run{why}; {GO_BACK}")
+    why = f" ({cursor.ending})" if cursor.ending else ""
+    end = f"end of the run{why}; {GO_BACK}"
+    if cursor.at_end and ENDS not in note and end not in note:
+        shown.append(end)
     return Reply("\n".join(shown), data, stopped=stopped, ref=ref)
 
 

@@ -20,6 +20,7 @@ from miniflow.training.direction import NORM_EPSILON, scale_of
 from miniflow.training.rules import Rule, filled, letters_of
 
 OWN_RULE = "by the program's own rule"
+LEFT_ALONE = "left as it is by the program"
 
 
 class Assignment(Struct, frozen=True):
@@ -46,6 +47,7 @@ class EntryUpdate:
         self.letters = Letters(debugger.graph.by_name)
         self.name = named(debugger.graph.nodes[node].label, index)
         self.rate = update.rate
+        self.same = np.array_equal(update.before, update.after, equal_nan=True)
         self.read(update)
 
     def read(self, update: Update) -> None:
@@ -82,7 +84,7 @@ class EntryUpdate:
     @property
     def author(self) -> str:
         """Who made an update whose rule is not known."""
-        return OWN_RULE
+        return LEFT_ALONE if self.same else OWN_RULE
 
     # The rules and their numbers ------------------------------------------------------------
 

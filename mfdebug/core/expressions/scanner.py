@@ -195,10 +195,23 @@ class Scanner:
 
     def nearest_name(self, name: str, others: Iterable[str] = ()) -> str:
         """Return a hint; in a large graph only names of about this length are compared."""
+        if last := self._last_within(name):
+            return f"it is a scope; its last node is {last!r}"
         if len(self.names) <= 10_000:
             return nearest(name, [*others, *self.names])
         alike = (known for known in self.names if abs(len(known) - len(name)) <= 2)
         return nearest(name, [*others, *islice(alike, 10_000)])
+
+    def _last_within(self, scope: str) -> str:
+        """Return the last node of a scope, which may be named without those around it."""
+        found = {}
+        for known in self.names if scope else ():
+            for part in (f"{scope}.", f"{scope}/"):
+                before, there, _ = known.partition(part)
+                if there and before[-1:] in ("", ".", "/"):
+                    found[before] = known
+        # A scope of this name in several places: which of them is meant is open.
+        return found.get("") or (next(iter(found.values())) if len(found) == 1 else "")
 
 
 def _is_word(character: str) -> bool:

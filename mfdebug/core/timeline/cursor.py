@@ -36,7 +36,7 @@ class Update(Struct, frozen=True):
 
     The optimizer's state for the parameter has one array for each of its `state_names`. `gradient`
     is the one that was used, if the present one may be another. `method`: how an optimizer of a
-    program made it.
+    program made it. `left_alone`: the program updates others, and never this one so far.
     """
 
     before: Array
@@ -46,6 +46,7 @@ class Update(Struct, frozen=True):
     state_after: tuple[Array, ...] = ()
     gradient: Array | None = None
     method: Method | None = None
+    left_alone: bool = False
 
 
 class Cursor(ABC):

@@ -9,6 +9,7 @@ import os
 from _weakref import ref
 
 from ..name_facts import source_span, variable_of
+from ..reading import own_attributes
 from ..tracebacks import HIDDEN_FILE, MARK
 
 TYPE_CHECKING = False
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 # Names of tensors and modules remembered.
 MAX_NAMES = 100_000
+# Items of a list that is looked through for modules: a longer one holds data.
+MAX_LISTED = 1_000
 
 
 class Sites:
@@ -94,8 +97,32 @@ class Sites:
             self._paths.clear()
         while frame is not None and not self._is_program(frame.f_code):
             frame = frame.f_back
-        name = self.path(outer) or variable_of(frame, outer) or type(outer).__name__.lower()
+        name = self.path(outer) or self._listed(frame, outer) or variable_of(frame, outer)
+        name = name or self._held(frame, outer) or type(outer).__name__.lower()
         self._learn_parts(outer, name)
+
+    def _listed(self, frame: FrameType | None, outer: Any) -> str:
+        """Return the place of a module in a list that is a variable of a frame, or nothing.
+
+        A loop over such a list has it in a variable, too, which names one module after another.
+        """
+        if frame is not None:
+            for variables in (frame.f_locals, frame.f_globals):
+                for name, thing in list(variables.items()):
+                    for place, module in _items(thing):
+                        if module is outer:
+                            return f"{name}.{place}"
+        return ""
+
+    def _held(self, frame: FrameType | None, outer: Any) -> str:
+        """Return the name of a module that an object of a frame holds, as a trainer does."""
+        if frame is not None:
+            for variables in (frame.f_locals, frame.f_globals):
+                for name, thing in list(variables.items()):
+                    for attribute, part in list((own_attributes(thing) or {}).items()):
+                        if part is outer and not attribute.startswith("_"):
+                            return attribute if name == "self" else f"{name}.{attribute}"
+        return ""
 
     def learn_variables(self, frame: FrameType) -> None:
         """Learn the paths of the modules that are variables of a frame, and of their tensors."""
@@ -103,12 +130,25 @@ class Sites:
             for name, thing in list(variables.items()):
                 if isinstance(thing, self._module_type) and self.path(thing) is None:
                     self._learn_parts(thing, name)
+                self._learn_items(thing, name)
 
     def _learn_parts(self, outer: Any, name: str) -> None:
         for part, module in outer.named_modules():
             self._learn(module, f"{name}.{part}" if part else name)
         for part, tensor in [*outer.named_parameters(), *outer.named_buffers()]:
             self._learn(tensor, f"{name}.{part}")
+        # Modules in a plain list are no parts of their module to torch: its parameters have not
+        # theirs, a mistake that is easier to see when they have a name.
+        for part, module in outer.named_modules():
+            for attribute, thing in list(vars(module).items()):
+                if not attribute.startswith("_"):
+                    path = f"{name}.{part}.{attribute}" if part else f"{name}.{attribute}"
+                    self._learn_items(thing, path)
+
+    def _learn_items(self, thing: Any, path: str) -> None:
+        for place, item in _items(thing):
+            if isinstance(item, self._module_type) and self.path(item) is None:
+                self._learn_parts(item, f"{path}.{place}")
 
     def _learn(self, thing: Any, path: str) -> None:
         if self.path(thing) is None:
@@ -138,3 +178,12 @@ class Sites:
         if site not in self._spans:
             self._spans[site] = source_span(*self._sites[site])
         return self._spans[site]
+
+
+def _items(thing: Any) -> list[tuple[Any, Any]]:
+    """Return the places and items of a plain list, tuple or dictionary; none of anything else."""
+    if type(thing) in (list, tuple) and len(thing) <= MAX_LISTED:
+        return list(enumerate(thing))
+    if type(thing) is dict and len(thing) <= MAX_LISTED:
+        return [(key, item) for key, item in thing.items() if type(key) in (str, int)]
+    return []

@@ -82,6 +82,7 @@ class Panels(Horizontal):
         # The panel that has the whole screen, or "".
         self.zoomed = ""
         self._focused_before: Widget | None = None
+        self._focused_at_start: Widget = self.order
         # Which of order and circuit had the focus last.
         self._list: Widget = self.order
 
@@ -128,9 +129,14 @@ class Panels(Horizontal):
         """Show the modules of a program in place of the present moment while it is running."""
         shown = running and self.modules.has_rows
         if shown != self.screen.has_class("running"):
+            if shown:
+                # It is hidden, so that the focus goes elsewhere: it gets it back afterwards.
+                self._focused_at_start = self.screen.focused or self._list
             self.screen.set_class(shown, "running")
             if not shown:
                 self.arrange_circuit()
+                if self._focused_at_start in self.ring:
+                    self.screen.set_focus(self._focused_at_start)
                 self._keep_focus()
         if shown:
             self.modules.show()

@@ -81,8 +81,9 @@ class TermList(WhyLines):
     def show(self, cause: Cause, term: int) -> None:
         """Show the terms of a number, and which term is selected."""
         self._cause, self._term = cause, term
-        # Before the first layout there is no width.
-        self._fitted = Fitted(term_table(cause, cause.left_out_sum), self.line_width or None)
+        # Before the first layout, and while it is hidden, there is no width.
+        width = self.line_width if self.line_width > 0 else None
+        self._fitted = Fitted(term_table(cause, cause.left_out_sum), width)
         extent = Size(self.line_width, len(cause.terms) + bool(cause.left_out))
         self.reload(extent, reveal=term)
 

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdebug.core.commands.interpreter import open_session
+from mfdebug.core.commands.table import COMMANDS
+from mfdebug.core.expressions.names import typed
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Freshness
@@ -345,3 +347,26 @@ def test_a_watch_that_never_has_a_value_is_refused_and_one_is_set_once() -> None
     session.run("watch W1.grad")
     assert session.run("watch s1[0,0]").text.startswith("1  s1[0,0] = not computed yet")
     assert len(session.watches) == 2
+
+
+NODE_KEYS = [
+    key.line for command in COMMANDS.values() for key in command.keys if "{node}" in key.line
+]
+
+
+@pytest.mark.parametrize("line", NODE_KEYS)
+def test_a_key_names_a_node_whose_name_is_not_a_plain_word(line: str) -> None:
+    x, w, wanted = Input(), Input(), Input()
+    product = Mul(x, w)
+    product.name = "model.layer 1"
+    one = np.ones((1, 1))
+    graph = Graph.of(MSE(wanted, product), feeds={x: one, w: one, wanted: one})
+    run = open_session(ComputedDebugger(graph))
+    run.run("next 2")
+    command = line.replace("{node}", typed("model.layer 1"))
+    problem = ""
+    try:
+        run.run(command)
+    except MiniflowError as error:
+        problem = error.problem
+    assert "there is no node" not in problem

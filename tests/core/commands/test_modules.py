@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -127,7 +128,7 @@ def test_the_live_table_is_of_the_newest_pass_whichever_is_present() -> None:
     session = gpt()
     live = LiveModules(session)
     live.refresh()
-    assert live.words.startswith("SGD step ")
+    assert re.fullmatch(r"SGD step \d+ ∙ loss = [\d.]+", live.words)
     newest = int(live.words.split()[2])
     assert session.debugger.moment == 0 < newest
     assert "NaN" in {row.label for row in live.rows}
@@ -140,6 +141,14 @@ def test_the_live_table_is_of_the_newest_pass_whichever_is_present() -> None:
     rows_before = live.rows
     live.refresh()
     assert live.rows is rows_before
+
+
+def test_the_number_of_a_cost_with_a_long_name_fits_on_the_line() -> None:
+    session = gpt()
+    session.debugger.graph.nodes[session.debugger.graph.cost].name = "criterion.cross_entropy"
+    live = LiveModules(session)
+    live.refresh()
+    assert re.fullmatch(r"SGD step \d+ ∙ cost [\d.]+", live.words)
 
 
 def test_a_graph_that_keeps_no_passes_has_no_live_table() -> None:

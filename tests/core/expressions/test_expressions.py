@@ -258,6 +258,23 @@ def test_the_longest_node_name_is_taken() -> None:
 def test_a_name_is_not_taken_out_of_a_word() -> None:
     assert complaint("a1 + 1").startswith("unknown name 'a1' at column 1")
     assert complaint("a-b2").startswith("unknown name 'b2' at column 3")
+
+
+def test_a_scope_in_place_of_a_name_is_told_its_last_node() -> None:
+    names = ["net.0.fc.weight", "net.0.fc.linear", "net.1.fc.linear", "net.head.linear", "loss"]
+    found = {}
+    for scope in ("net.0.fc", "net", "head", "fc", "0.fc", "inear"):
+        with pytest.raises(ExpressionError) as caught:
+            parse(scope, names)
+        found[scope] = str(caught.value).partition("its last node is ")[2].strip("')")
+    assert found == {
+        "net.0.fc": "net.0.fc.linear",
+        "net": "net.head.linear",
+        "head": "net.head.linear",
+        "fc": "",
+        "0.fc": "",
+        "inear": "",
+    }
     assert parse("x.y", {"x.": 0, "x.y": 0}).nodes == {"x.y"}
 
 

@@ -1,0 +1,98 @@
+"""The names of modules and their parameters, wherever a PyTorch program keeps them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from tests.torch.test_live import debug
+
+# Its layers are in a plain list, so the optimizer is not given their parameters.
+UNREGISTERED = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Linear(3, 4)
+        self.layers = [nn.Linear(4, 4), nn.Linear(4, 4)]
+
+    def forward(self, x):
+        x = self.first(x)
+        for layer in self.layers:
+            x = torch.tanh(layer(x))
+        return x
+
+class Trainer:
+    def __init__(self):
+        self.head, self.other = nn.Linear(4, 4), nn.Linear(4, 1)
+
+    def loss(self, x):
+        return self.other(self.head(x)).mean()
+
+net, trainer = Net(), Trainer()
+stack = {"a": nn.Linear(4, 4)}
+optimizer = torch.optim.SGD(net.parameters(), 0.1)
+for _ in range(3):
+    x = net(torch.ones(2, 3))
+    for key in stack:
+        layer = stack[key]
+        x = layer(x)
+    loss = trainer.loss(x)
+    loss.backward()
+    optimizer.step()
+    # The first row of the next pass is of a parameter that was looked at.
+    print(net.layers[1].weight[0, 0].item())
+"""
+
+
+def test_modules_in_lists_and_objects_have_their_names_in_one_graph(tmp_path: Path) -> None:
+    lines = debug(tmp_path, UNREGISTERED, "continue", "graph", "modules")
+    graphs = [line.split()[:2] for line in lines if line.split()[1:2] in (["program"], ["2"])]
+    assert graphs == [["1", "program"]]
+    title = lines.index("mean |value| and mean |gradient| of each module's last op")
+    assert [line.split()[0] for line in lines[title + 2 :]] == [
+        "net.first",
+        "net.layers.0",
+        "net",
+        "net.layers.1",
+        "stack.a",
+        "head",
+        "other",
+    ]
+
+
+def test_a_parameter_that_no_optimizer_was_given_is_found(tmp_path: Path) -> None:
+    lines = debug(tmp_path, UNREGISTERED, "break unchanged", "continue", "explain")
+    assert lines[-2].endswith("before, left as it is by the program")
+    assert [line for line in lines if line.startswith("stop 1: unchanged")] == [
+        "stop 1: unchanged: net.layers.0.weight: "
+        "it has a gradient, but no optimizer of the program has updated it"
+    ]
+
+
+# As in a GAN: each optimizer has one of the two, and both have gradients in each pass.
+TWO_OPTIMIZERS = """
+import torch
+torch.manual_seed(0)
+a, b = torch.nn.Linear(2, 2), torch.nn.Linear(2, 1)
+first = torch.optim.SGD(a.parameters(), 0.1)
+second = torch.optim.Adam(b.parameters(), 0.1)
+x = torch.ones(3, 2)
+for _ in range(3):
+    for optimizer in (first, second):
+        loss = b(a(x)).pow(2).mean() if optimizer is first else b(torch.tanh(a(x))).mean()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+"""
+
+
+def test_what_another_optimizer_updates_is_not_taken_for_forgotten(tmp_path: Path) -> None:
+    lines = debug(tmp_path, TWO_OPTIMIZERS, "break unchanged", "continue", "graph")
+    assert not [line for line in lines if line.startswith("stop 1: unchanged")]
+    assert lines[-1].split()[0] == "2"
