@@ -81,7 +81,7 @@ class MessageLine(LinesView):
         if self._tone in ("next", "busy"):
             lines = [self._text]
         elif len(lines) > MAX_LINES:
-            lines = [*lines[: MAX_LINES - 1], " ".join(lines[MAX_LINES - 1 :])]
+            lines = [*lines[: MAX_LINES - 1], f"{lines[MAX_LINES - 1]}…"]
         if self.styles.height is None or self.styles.height.value != len(lines):
             self.styles.height = len(lines)
         style: Style = self.get_component_rich_style(f"message--{self._tone}")
