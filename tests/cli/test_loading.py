@@ -61,13 +61,18 @@ def test_a_collector_that_is_not_held_stays_as_it_is() -> None:
 
 
 def test_an_interrupt_raises_an_error_only_after_the_load() -> None:
-    with loading():
-        assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
-        loaded()
+    # Tests in the background ignore it.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        with loading():
+            assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
+            loaded()
+            assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        with loading():
+            pass
         assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
-    with loading():
-        pass
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 @pytest.mark.parametrize("handler", [signal.SIG_IGN, lambda *_: None])

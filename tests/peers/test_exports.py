@@ -92,6 +92,7 @@ def test_an_onnx_file_gives_the_outputs_and_gradients_of_its_answers(name: str) 
 
 
 def test_the_archive_gives_the_outputs_and_gradients_of_its_answers() -> None:
+    pytest.importorskip("torch", minversion="2.9", reason="older ones load another format")
     right = read_answers("nanogpt")
     module = torch.export.load(FOLDER / "nanogpt.pt2").module().double()
     inputs = [torch.from_numpy(right.inputs[name]) for name in ("idx", "targets")]

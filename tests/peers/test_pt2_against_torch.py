@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,10 @@ from miniflow.importers.pt2 import load, read
 from miniflow.importers.pt2.not_computed import NotComputed
 from miniflow.plans.compile import compile_plan
 
-torch: Any = pytest.importorskip("torch", reason="needs PyTorch: pip install -e '.[test,peers]'")
+# Older ones save another format, and refuse to export some of the models.
+torch: Any = pytest.importorskip(
+    "torch", minversion="2.9", reason="needs PyTorch 2.9: pip install -e '.[test,peers]'"
+)
 pytest.importorskip("onnx", reason="the exports need it: pip install -e '.[test,peers]'")
 
 from tests.peers import pt2_cases, pt2_models  # noqa: E402
@@ -86,15 +90,32 @@ def test_every_op_has_pytorchs_gradient(family: str, decomposed: bool, tmp_path:
     )
 
 
+@cache
+def exports_states() -> bool:
+    """Whether PyTorch knows the shape of an LSTM's states in an export; 2.9 adds an axis."""
+    module, inputs = pt2_models.MODELS["lstm"]()
+    try:
+        torch.export.export(module, inputs)
+    except RuntimeError as error:
+        if "dimensions of tensors must match" not in str(error):
+            raise
+        return False
+    return True
+
+
 @pytest.mark.parametrize("decomposed", [False, True], ids=["as exported", "decomposed"])
 @pytest.mark.parametrize("name", pt2_models.MODELS)
 def test_a_model_has_pytorchs_gradients(name: str, decomposed: bool, tmp_path: Path) -> None:
+    if "lstm" in name and not exports_states():
+        pytest.skip("this PyTorch does not export it")
     module, inputs = pt2_models.MODELS[name]()
     check(module, inputs, tmp_path / "m.pt2", decomposed=decomposed)
 
 
 @pytest.mark.parametrize("name", models.MODELS)
 def test_the_twelve_models_have_pytorchs_outputs_and_gradients(name: str, tmp_path: Path) -> None:
+    if name == "lstm" and not exports_states():
+        pytest.skip("this PyTorch does not export it")
     example = models.MODELS[name]()
     wanted = answers(example, attributes="float64")
     with quiet():
