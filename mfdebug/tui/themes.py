@@ -125,6 +125,10 @@ class ThemedApp(App[ReturnType]):
         # Textual has read its own theme of the name before.
         self.stylesheet.set_variables(self.get_css_variables())
 
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Return what a theme of Textual's own lacks, if one is set by Textual's name."""
+        return {name: _QUIET[name] for name in ("chosen", "bar")}
+
     @property
     def theme_name(self) -> str:
         """The present theme, by mfdebug's name if it has one."""
