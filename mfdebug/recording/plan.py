@@ -197,6 +197,10 @@ class RecordedPlan(Plan):
         return np.full(shape, np.nan) if sent is None or sent.shape != shape else sent
 
     def shape_of(self, node: int) -> Shape:
+        """Return the shape of a node's current value; that of a number if it is not known."""
+        return self.known_shape(node) or ()
+
+    def known_shape(self, node: int) -> Shape | None:
         """Return the shape of a node's current value, or of its value in a neighbouring pass."""
         value = self.known_value(node)
         if value is not None:
@@ -206,7 +210,7 @@ class RecordedPlan(Plan):
             shape = None if near is None else near.shape(node)
             if shape is not None:
                 return shape
-        return ()
+        return None
 
     def cost(self) -> float:
         """Return the current cost, also of a pass whose numbers were not kept."""

@@ -73,6 +73,11 @@ class RecordedState(State):
         known_later = not isinstance(self.graph.nodes[node], Input) and not self.graph.has_engine
         return "" if known_later else NOT_KEPT
 
+    def shape_text(self, node: int) -> str:
+        """Return the shape of a node's value as text; `?` if no pass that is near has kept it."""
+        shape = self.plan.known_shape(node)
+        return "?" if shape is None else shape_text(shape)
+
     def unknown(self, node: int, *, gradient: bool = False) -> str:
         """Return why a value or gradient that the program had is not known, or an empty string."""
         if not gradient:

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mfdebug.core.explain.report import report
 from mfdebug.core.session.session import Session
 from mfdebug.opening.runs import open_run
 from tests.recording.runs import SQUARE, Recording, square
@@ -51,3 +52,18 @@ def test_a_search_says_which_passes_it_could_not_look_into(
     # Once, not as a line of its own, too.
     assert reply.text.count("end of the run") == 1
     assert ("not kept whole" in reply.stopped) == bool(words)
+
+
+def test_the_shape_of_what_is_not_kept_is_not_known(tmp_path: Path) -> None:
+    x, y = np.ones((2, 3)), np.full((2, 3), 2.0)
+    with Recording(tmp_path / "run.mfrun") as recording:
+        for i in range(5):
+            values = square(x, y)
+            # All but the last have x alone.
+            recording.add(SQUARE, *(values if i == 4 else values[:1]), whole=i == 4)
+    session = open_run(str(tmp_path / "run.mfrun"))
+    debugger = session.debugger
+    for step, shapes in ((1, ["2x3", "?", "?"]), (4, ["2x3", "2x3", "()"])):
+        session.run(f"goto sgd {step}")
+        assert [debugger.state.shape_text(node) for node in range(3)] == shapes
+        assert [report(debugger, node).shape for node in range(3)] == shapes

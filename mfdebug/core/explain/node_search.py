@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 from mfdebug.core.explain.report import kind_of
 from mfdebug.core.timeline.debugger import Debugger
-from miniflow.ops.base import shape_text
 
 
 class NodeSearch:
@@ -16,7 +15,7 @@ class NodeSearch:
     def __init__(self, debugger: Debugger) -> None:
         texts = []
         for i, node in enumerate(debugger.graph.nodes):
-            shape = shape_text(debugger.plan.shapes[i])
+            shape = debugger.state.shape_text(i)
             texts.append(f"{node.label}\n{kind_of(node)}\n{shape}\n".casefold())
         # One string, which Python searches at a gigabyte per second.
         self._text = "".join(texts)

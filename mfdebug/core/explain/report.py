@@ -31,7 +31,7 @@ from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Contribution, Debugger, Freshness, index_text
 from mfdebug.core.timeline.entry_ref import Index, named
 from miniflow.node import Input, Node
-from miniflow.ops.base import Op, shape_text
+from miniflow.ops.base import Op
 
 # Terms of a sum that are written out, and edges that are listed; the rest are only counted.
 TERMS_SHOWN, EDGES_SHOWN = 4, 12
@@ -149,7 +149,7 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         name=view.label,
         symbol=view.gradient(),
         kind=kind_of(view.op),
-        shape=shape_text(shape),
+        shape=state.shape_text(node),
         formula=_formula(view),
         definition=view.written(view.op.definition, view.labels) if isinstance(view.op, Op) else "",
         legend=view.legend() if applicable_explainer(view) else "",

@@ -12,7 +12,7 @@ from mfdebug.core.timeline.edits import Edit
 from mfdebug.core.timeline.inner_steps import InnerSteps
 from mfdebug.core.timeline.timeline import Phase
 from miniflow.node import Input, Node
-from miniflow.ops.base import Array, Index, Op
+from miniflow.ops.base import Array, Index, Op, shape_text
 from miniflow.plans.without_gradient import gradients_not_known, inputs_without_gradient
 
 
@@ -105,6 +105,10 @@ class State:
             freshness = Freshness.PARTIAL
         waits = freshness is Freshness.WAITING
         return freshness if waits or not self._lacks_rule(node) else Freshness.UNKNOWN
+
+    def shape_text(self, node: int) -> str:
+        """Return the shape of a node's value as text; `?` if it is not known."""
+        return shape_text(self.plan.shapes[node])
 
     def unknown(self, node: int, *, gradient: bool = False) -> str:
         """Return why a value or gradient is not known, or ""."""

@@ -54,7 +54,7 @@ class InputLines:
         paint = self._stale if freshness is Freshness.STALE else self._plain
         if freshness.absent:
             reason = state.unknown(source) or "not computed yet"
-            return heading(label, [(shape_text(shape),), (reason,)], width, paint)
+            return heading(label, [(debugger.state.shape_text(source),), (reason,)], width, paint)
         value: Array = state.value(source)
         entry = matching_entry(self._entry, shape)
         if value.ndim == 0:

@@ -97,7 +97,7 @@ class OrderLines:
     def _shape(self, node: int) -> str:
         if (node, "shape") in self._debugger.state.concealed:
             return ASKED
-        return shape_text(self._debugger.plan.shapes[node])
+        return self._debugger.state.shape_text(node)
 
     def segments(self, row: Row) -> list[Segment]:
         """Return a row as segments."""
