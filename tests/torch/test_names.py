@@ -39,8 +39,7 @@ stack = {"a": nn.Linear(4, 4)}
 optimizer = torch.optim.SGD(net.parameters(), 0.1)
 for _ in range(3):
     x = net(torch.ones(2, 3))
-    for key in stack:
-        layer = stack[key]
+    for layer in stack.values():
         x = layer(x)
     loss = trainer.loss(x)
     loss.backward()
