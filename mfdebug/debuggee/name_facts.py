@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sys
 
+from .loop_variables import loop_variables
 from .reading import has_method
 
 TYPE_CHECKING = False
@@ -129,12 +130,18 @@ def source_span(code: CodeType, last: int) -> SourceSpan:
     return code.co_filename, code.co_qualname, first, end, column, end_column
 
 
-def variable_of(frame: FrameType | None, thing: Any) -> str:
-    """Return the name of the variable of a frame that holds something, or an empty string."""
+def variable_of(frame: FrameType | None, thing: Any, *, loops: bool = True) -> str:
+    """Return the name of the variable of a frame that holds something, or an empty string.
+
+    A loop variable names it only if no other variable does, and `loops` allows it.
+    """
     if frame is None:
         return ""
+    in_loops, found = loop_variables(frame.f_code), ""
     for variables in (frame.f_locals, frame.f_globals):
         for name, value in variables.items():
             if value is thing and type(name) is str and not name.startswith("_"):
-                return name
-    return ""
+                if name not in in_loops:
+                    return name
+                found = found or name
+    return found if loops else ""

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from .loop_variables import loop_variables
 from .reading import own_attributes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Set
+    from collections.abc import Iterator, Set
     from types import FrameType
     from typing import Any
 
@@ -28,16 +29,16 @@ def paths_to(wanted: Set[int], frame: FrameType | None, names: Names) -> dict[in
     found: dict[int, str] = {}
     missing = set(wanted)
     queue: list[tuple[Any, str, int]] = []
+    in_loops: list[tuple[Any, str, int]] = []
     modules: set[int] = set()
-    while frame is not None:
-        if not names.is_ours(frame.f_code.co_filename):
-            for variables in (frame.f_locals, frame.f_globals):
-                if id(variables) not in modules:
-                    modules.add(id(variables))
-                    queue += [(x, n, 1) for n, x in [*variables.items()] if _is_name(n)]
-        frame = frame.f_back
+    for variables, loops in _scopes(frame, names):
+        if id(variables) not in modules:
+            modules.add(id(variables))
+            for name, thing in [*variables.items()]:
+                if _is_name(name):
+                    (in_loops if name in loops else queue).append((thing, name, 1))
     seen: set[int] = set()
-    for thing, path, steps in queue:
+    for thing, path, steps in _then(queue, in_loops):
         key = id(thing)
         if key in missing:
             found[key] = path
@@ -55,6 +56,33 @@ def paths_to(wanted: Set[int], frame: FrameType | None, names: Names) -> dict[in
         if parts is not None and not names.is_node_class(type(thing)):
             queue += [(parts[n], f"{path}.{n}", steps + 1) for n in [*parts] if _is_name(n)]
     return found
+
+
+def _scopes(frame: FrameType | None, names: Names) -> Iterator[tuple[Any, Set[str]]]:
+    """Yield the variables of a frame and its callers, and which of them are loop variables."""
+    frames = []
+    while frame is not None:
+        if not names.is_ours(frame.f_code.co_filename):
+            frames.append(frame)
+        frame = frame.f_back
+    of_modules = {
+        id(one.f_globals): loop_variables(one.f_code)
+        for one in frames
+        if one.f_locals is one.f_globals
+    }
+    for one in frames:
+        yield one.f_locals, loop_variables(one.f_code)
+        yield one.f_globals, of_modules.get(id(one.f_globals), frozenset())
+
+
+def _then(queue: list[Any], last: list[Any]) -> Iterator[Any]:
+    """Yield the items of a queue, which grows meanwhile, then the last ones and what they add."""
+    yield from queue
+    at = len(queue)
+    queue += last
+    while at < len(queue):
+        yield queue[at]
+        at += 1
 
 
 def _is_name(name: Any) -> bool:

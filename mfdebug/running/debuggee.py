@@ -74,8 +74,8 @@ class Debuggee:
     def run_to(self, number: int, should_stop: ShouldStop | None = None) -> None:
         """Run the program until pass `number` is complete, it ends, or it calls `set_trace`.
 
-        Once `should_stop` returns True, the program is to wait at the end of the current pass; if
-        it does not reach that soon, it keeps running.
+        Once `should_stop` returns True, the program is to wait at the end of the current pass, or
+        of the next one if that is not kept whole; if it does not reach that soon, it keeps running.
         """
         if self.ended or self.intake.complete >= number:
             return
@@ -85,6 +85,7 @@ class Debuggee:
             self.ring.set_word(words.STOP_AT, number)
             self.ring.set_word(words.RESUMED, self.ring.word(words.RESUMED) + 1)
         delay, deadline = POLL_INTERVAL, 0.0
+        rests_at = 0
         while not (self.ended or self._detaching or self._waits_at_end_of(number, begun=begun)):
             if self.traced_at not in (None, traced_before):
                 break
@@ -94,8 +95,17 @@ class Debuggee:
                 time.sleep(delay)
                 delay = min(1.2 * delay, MAX_POLL_INTERVAL)
             if deadline:
-                if time.monotonic() > deadline or self._waits_at(0):
+                if time.monotonic() > deadline:
                     break
+                if self._waits_at(rests_at):
+                    self.poll()
+                    if rests_at or self.intake.whole:
+                        break
+                    # The pass after it is waited for from its beginning, so that it is kept whole.
+                    rests_at = self.intake.count
+                    self.ring.set_word(words.STOP_AT, rests_at)
+                    self.ring.set_word(words.RESUMED, self.ring.word(words.RESUMED) + 1)
+                    deadline = time.monotonic() + REST_SECONDS
             elif should_stop is not None and should_stop():
                 self.ring.set_word(words.STOP_AT, 0)
                 deadline = time.monotonic() + REST_SECONDS

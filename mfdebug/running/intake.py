@@ -119,6 +119,8 @@ class Intake:
         # Passes read so far, and the last one that was complete.
         self.count = 0
         self.complete = -1
+        # Whether the pass that was read last is kept whole.
+        self.whole = True
         # The error that ended the program, and why recording stopped; empty if they do not apply.
         self.error = ""
         self.problem = ""
@@ -202,7 +204,7 @@ class Intake:
             fault=fault,
             data=record.data,
         )
-        self.count = record.number + 1
+        self.count, self.whole = record.number + 1, bool(record.flags & words.WHOLE)
         if complete:
             self.complete = record.number
 

@@ -135,3 +135,14 @@ def test_a_function_that_fails_backward_is_named(tmp_path: Path) -> None:
     assert fault is not None
     assert run.lines[run.outline(1).line].nodes[fault.node].kind == "inverse"
     assert (fault.direction, fault.error) == ("backward", "ZeroDivisionError")
+
+
+def test_a_loop_over_the_parameters_does_not_name_the_last_one(tmp_path: Path) -> None:
+    program = tmp_path / "model.py"
+    text = (PROGRAMS / "own_class.py").read_text()
+    text = text.replace("b = Value(0)\n", "class Model: pass\nm = Model()\nm.b = Value(0)\n")
+    program.write_text(text.replace("+ b)", "+ m.b)").replace("[*w, b]", "[*w, m.b]"))
+    for line in recorded(program, tmp_path).lines:
+        names = [node.name for node in line.nodes]
+        assert "m.b" in names
+        assert "p" not in names

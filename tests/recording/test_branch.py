@@ -35,7 +35,7 @@ def test_a_branch_has_the_numbers_of_its_pass() -> None:
     for moment in moments:
         session.run(f"goto {moment}")
         recorded = _numbers(session)
-        session.run("branch")
+        assert "updated by plain SGD" in session.run("branch").text
         assert session.debugger.trunk is run
         assert session.debugger.where.phase == run.where.phase
         assert session.debugger.where.node == run.where.node

@@ -14,6 +14,7 @@ pytest.importorskip("torch")
 
 import torch
 
+from mfdebug.debuggee.ring import NEVER
 from mfdebug.opening.programs import open_program
 from mfdebug.opening.runs import open_run
 from mfdebug.tui.app import DebuggerApp
@@ -274,6 +275,32 @@ async def _modules_are_on_the_screen(tmp_path: Path) -> None:
             await pilot.pause()
             assert "modules of the running program" not in driver.text
             assert "─ order" in driver.text or "━ order" in driver.text
+    finally:
+        running.run.close()
+
+
+def test_where_it_is_interrupted_there_are_numbers(tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(MODEL + "while True:\n    step()\n")
+    # While nobody waits for a pass, none is kept whole.
+    running = open_program(str(path), [], memory=2**24, streams="piped", every=NEVER)
+    session, reached = running.session, [0]
+
+    def progress(_moment: int) -> bool:
+        return len(running.run) > reached[-1] + 5
+
+    try:
+        session.progress = progress
+        for _ in range(3):
+            session.run("sgd 1000000000")
+            reached.append(len(running.run))
+            debugger = session.debugger
+            nodes = range(len(debugger.graph))
+            assert not any(debugger.state.unknown(node) for node in nodes)
+            assert not any(debugger.state.unknown(node, gradient=True) for node in nodes)
+        assert debugger.kept_passes(99, newest=True)[-1].sgd_step == reached[-1] - 1
+        # Those between the interruptions are not.
+        assert len(debugger.kept_passes(99)) < reached[-1] / 2
     finally:
         running.run.close()
 

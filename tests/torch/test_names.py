@@ -39,8 +39,7 @@ stack = {"a": nn.Linear(4, 4)}
 optimizer = torch.optim.SGD(net.parameters(), 0.1)
 for _ in range(3):
     x = net(torch.ones(2, 3))
-    for key in stack:
-        layer = stack[key]
+    for layer in stack.values():
         x = layer(x)
     loss = trainer.loss(x)
     loss.backward()
@@ -96,3 +95,21 @@ def test_what_another_optimizer_updates_is_not_taken_for_forgotten(tmp_path: Pat
     lines = debug(tmp_path, TWO_OPTIMIZERS, "break unchanged", "continue", "graph")
     assert not [line for line in lines if line.startswith("stop 1: unchanged")]
     assert lines[-1].split()[0] == "2"
+
+
+DETACHED = """
+import torch
+net = torch.nn.Linear(3, 1)
+loss = net(torch.ones(2, 3)).detach().mean()
+loss.requires_grad_()
+loss.backward()
+other = net(torch.ones(2, 3)).detach().mean()
+other.backward()
+"""
+
+
+def test_a_detached_loss_has_the_name_of_its_variable(tmp_path: Path) -> None:
+    lines = debug(tmp_path, DETACHED, "goto start", "modules", "continue")
+    title = lines.index("mean |value| and mean |gradient| of each parameter and op")
+    assert lines[title + 2].split()[0] == "loss"
+    assert any("backward of other raised RuntimeError" in line for line in lines)

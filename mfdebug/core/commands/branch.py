@@ -21,8 +21,9 @@ def _branch(session: Session, text: str) -> Reply:
         step = session.debugger.sgd_step
         target = session.debugger.branched()
         words = (
-            f"a branch from SGD step {step}, computed by the rules of miniflow: `set` and `scale` "
-            "change it, later steps have the same data; `branch` returns to the run"
+            f"a branch from SGD step {step}, computed by the rules of miniflow and updated by "
+            "plain SGD: `set` and `scale` change it, later steps have the same data; `branch` "
+            "returns to the run"
         )
     else:
         target, words = trunk, "back in the run"

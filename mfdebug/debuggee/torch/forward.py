@@ -158,6 +158,16 @@ class Forward:
     def _forget_older(self) -> None:
         self._older_places, self._places, self._held_bytes = self._places, {}, 0
 
+    def root(self, tensor: Any) -> Node:
+        """Return the node of a tensor from which the engine starts.
+
+        One that nothing has computed, as a loss that was detached, is named after its variable.
+        """
+        if tensor.grad_fn is not None:
+            return self.node_of(tensor)
+        site, scope, frame = self._sites.of(sys._getframe(1))
+        return self.node_of(tensor, site, 0, frame, scope)
+
     # Sources -----------------------------------------------------------------------------------
 
     def node_of(

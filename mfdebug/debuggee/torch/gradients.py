@@ -70,7 +70,7 @@ class Gradients:
         engine_nodes, form = walk([root.grad_fn for root in roots])
         self._kind = self._kinds.number_of(form)
         self._all_inputs = True
-        costs = [self._forward.node_of(root) for root in roots]
+        costs = [self._forward.root(root) for root in roots]
         if len(costs) == 1:
             cost = costs[0]
         else:

@@ -97,15 +97,13 @@ class Sites:
             self._paths.clear()
         while frame is not None and not self._is_program(frame.f_code):
             frame = frame.f_back
-        name = self.path(outer) or self._listed(frame, outer) or variable_of(frame, outer)
-        name = name or self._held(frame, outer) or type(outer).__name__.lower()
+        name = self.path(outer) or variable_of(frame, outer, loops=False)
+        name = name or self._listed(frame, outer) or self._held(frame, outer)
+        name = name or variable_of(frame, outer) or type(outer).__name__.lower()
         self._learn_parts(outer, name)
 
     def _listed(self, frame: FrameType | None, outer: Any) -> str:
-        """Return the place of a module in a list that is a variable of a frame, or nothing.
-
-        A loop over such a list has it in a variable, too, which names one module after another.
-        """
+        """Return the place of a module in a list that is a variable of a frame, or nothing."""
         if frame is not None:
             for variables in (frame.f_locals, frame.f_globals):
                 for name, thing in list(variables.items()):
