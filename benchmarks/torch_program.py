@@ -35,7 +35,7 @@ MODELS = {
 # Seconds before anything is counted, and about how long a turn of the program alone lasts.
 WARM_SECONDS, TURN_SECONDS = 3.0, 0.3
 PEERS = ("torchlens", "nansense")
-WAITS, PAUSE, SCREENS = 20, 0.05, 3
+WAITS, PAUSE, SCREENS = 20, 0.5, 3
 
 
 class Way:
@@ -176,8 +176,8 @@ def run(rounds: int, models: list[str]) -> list[str]:
 def waiting() -> list[str]:
     """Measure how long a user waits, and return lines of Markdown."""
     lines = [
-        "The time from requesting a pass of a paused program to its numbers, and from the start of",
-        "the first backward to the rows of the pass on the screen.",
+        f"The time from requesting a pass of a paused program to its numbers, {PAUSE:g} s after the",
+        "one before, and from the start of the first backward to the rows of the pass on the screen.",
         "",
         "| model | next pass, median | most | first rows |",
         "|:--|--:|--:|--:|",

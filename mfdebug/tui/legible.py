@@ -36,7 +36,11 @@ def brightness(colour: Color) -> float:
 
 def contrast(first: Color, second: Color) -> float:
     """Return the contrast of two colours, from 1 to 21."""
-    low, high = sorted((brightness(first), brightness(second)))
+    return _ratio(brightness(first), brightness(second))
+
+
+def _ratio(first: float, second: float) -> float:
+    low, high = sorted((first, second))
     return (high + 0.05) / (low + 0.05)
 
 
@@ -91,6 +95,10 @@ def legible(theme: Theme, least: float = TEXT) -> Theme:
 
 def _nearest(start: Color, end: Color, others: Sequence[Color], least: float) -> Color:
     """Return the first colour on the way from `start` to `end` with this contrast to all others."""
-    way = (start.blend(end, step / _STEPS, 1) if step else start for step in range(_STEPS))
-    enough = (one for one in way if min(contrast(one, other) for other in others) >= least)
-    return next(enough, end)
+    grounds = [brightness(other) for other in others]
+    for step in range(_STEPS):
+        one = start.blend(end, step / _STEPS, 1) if step else start
+        light = brightness(one)
+        if min(_ratio(light, ground) for ground in grounds) >= least:
+            return one
+    return end
