@@ -74,3 +74,21 @@ async def test_keys_detach_and_attach(tmp_path: Path) -> None:
         assert "attached: the passes in between were not kept" in driver.text
         await press(driver, "t")
         assert "SGD step 3" in driver.text
+
+
+async def test_what_it_prints_while_it_is_unwatched_is_shown(tmp_path: Path) -> None:
+    path, go = tmp_path / "program.py", tmp_path / "go"
+    path.write_text(
+        f"import os\n{LESSON}print('begun')\nwhile True:\n    step()\n"
+        f"    if os.path.exists({str(go)!r}):\n"
+        f"        os.remove({str(go)!r})\n        print('it prints')\n"
+    )
+    async with opened(path) as driver:
+        await press(driver, "t", "X")
+        assert "it prints" not in driver.text
+        go.touch()
+        for _ in range(100):
+            await driver.pilot.pause(0.1)
+            if "it prints" in driver.text:
+                break
+        assert "it prints" in driver.text

@@ -12,6 +12,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.events import Key, Resize
+from textual.timer import Timer
 from textual.widgets import Input as TextInput
 
 from mfdebug.core.commands.interpreter import command_of
@@ -71,6 +72,7 @@ class DebugScreen(QuizKeys):
         self._saver = SessionSaver(self, self.runner, autosaver, self._report_unsaved)
         self.autoplay = Autoplay(self, self._autoplay_step, self.show_keys)
         self.count = Count()
+        self._output_timer: Timer | None = None
         self.status = StatusLine(self.debugger, id="status")
         self.panels = Panels(session, self.runner.modules, roomy=presentation.roomy, id="body")
         self.panels.plot.busy = lambda: self.runner.active
@@ -213,6 +215,7 @@ class DebugScreen(QuizKeys):
             return
         self._saver.save_soon()
         self.panels.show_modules(running=False)
+        self._follow_output()
         command = command_of(line)
         name = command.name if command is not None else ""
         if name == "theme" and isinstance(self.app, ThemedApp):
@@ -246,6 +249,14 @@ class DebugScreen(QuizKeys):
             self.app.push_screen(view.dialog, self._go_to)
         elif view.message:
             self.say(view.message, view.tone)
+
+    def _follow_output(self) -> None:
+        """Show what a program prints while it runs on unwatched."""
+        program = self.session.program
+        if self._output_timer is not None:
+            self._output_timer.stop()
+        detached = program is not None and program.detached
+        self._output_timer = self.set_interval(1.0, self.panels.output.show) if detached else None
 
     async def _go_to(self, target: Target | None) -> None:
         """Go to what the user selected in a dialog: a number, or where a command line goes."""
