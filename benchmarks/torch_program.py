@@ -176,8 +176,8 @@ def run(rounds: int, models: list[str]) -> list[str]:
 def waiting() -> list[str]:
     """Measure how long a user waits, and return lines of Markdown."""
     lines = [
-        f"The time from requesting a pass of a paused program to its numbers, {PAUSE:g} s after the",
-        "one before, and from the start of the first backward to the rows of the pass on the screen.",
+        f"The time from requesting a pass of a paused program to its numbers, {PAUSE:g} s after",
+        "the one before, and from the start of the first backward to the rows on the screen.",
         "",
         "| model | next pass, median | most | first rows |",
         "|:--|--:|--:|--:|",

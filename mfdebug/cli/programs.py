@@ -6,7 +6,12 @@ import argparse
 import importlib
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from threading import Event, Timer
+
+from rich.cells import cell_len
 
 from mfdebug.cli.exit_status import FAILED, OK
 from mfdebug.cli.parsed_options import abilities_of, every_of, lines_of, wants_screen, write_ascii
@@ -21,6 +26,10 @@ from mfdebug.opening.readers import Kind, reader_of
 from mfdebug.opening.runs import open_run, origin_of
 from mfdebug.running.attached import Attached
 from mfdebug.running.debuggee import Debuggee
+from miniflow.errors import printable
+
+# Seconds after which it is said what is waited for; columns of a file's name there.
+PATIENCE, WIDEST = 1.0, 30
 
 
 def debug_program(options: argparse.Namespace, settings: Settings) -> int:
@@ -31,17 +40,18 @@ def debug_program(options: argparse.Namespace, settings: Settings) -> int:
     on_screen = wants_screen(options)
     # The program that is started must be ended, too.
     raise_interrupts()
-    running = open_program(
-        options.graph,
-        options.arguments,
-        memory=settings.history_bytes,
-        every=every_of(options),
-        streams="on a terminal" if on_screen else "piped" if options.json else "inherited",
-        on_output=OutputLines().write if options.json else None,
-        # At a prompt Ctrl+C starts a new line, or interrupts a command.
-        interruptible=not options.plain,
-        on_started=(lambda: _load_app(settings)) if on_screen else lambda: None,
-    )
+    with _waiting_said(options.graph) if on_screen else nullcontext():
+        running = open_program(
+            options.graph,
+            options.arguments,
+            memory=settings.history_bytes,
+            every=every_of(options),
+            streams="on a terminal" if on_screen else "piped" if options.json else "inherited",
+            on_output=OutputLines().write if options.json else None,
+            # At a prompt Ctrl+C starts a new line, or interrupts a command.
+            interruptible=not options.plain,
+            on_started=(lambda: _load_app(settings)) if on_screen else lambda: None,
+        )
     program = running.run.program
     try:
         origin = origin_of(options.graph, options.arguments)
@@ -51,6 +61,29 @@ def debug_program(options: argparse.Namespace, settings: Settings) -> int:
     finally:
         running.run.close()
     return status or (FAILED if failed else OK)
+
+
+@contextmanager
+def _waiting_said(program: str) -> Iterator[None]:
+    """Say on the terminal what is waited for, if that takes long: there is no screen yet."""
+    name = printable(Path(program).name, WIDEST)
+    words = f"{name} runs to the end of its first pass; Ctrl+C ends it"
+    said = Event()
+
+    def say() -> None:
+        said.set()
+        print(words, end="", file=sys.stderr, flush=True)
+
+    timer = Timer(PATIENCE, say)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        if said.is_set():
+            print(f"\r{' ' * cell_len(words)}\r", end="", file=sys.stderr, flush=True)
 
 
 def _load_app(settings: Settings) -> None:

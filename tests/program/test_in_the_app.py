@@ -259,3 +259,28 @@ def test_while_a_program_runs_its_nodes_are_a_live_table(tmp_path: Path) -> None
         assert "of the running program" not in app.text
         app.press("q")
         assert app.wait() == 0
+
+
+def test_what_is_waited_for_before_the_first_pass_is_said(tmp_path: Path) -> None:
+    path, go = tmp_path / "slow_start.py", tmp_path / "go"
+    path.write_text(
+        f"import os, time\nwhile not os.path.exists({str(go)!r}):\n    time.sleep(0.001)\n"
+        "from miniflow import *\nx = Input()\nforward_and_backward(topological_sort({x: 3.0}))\n"
+    )
+    command = [sys.executable, "-P", "-m", "mfdebug", path]
+    said = "slow_start.py runs to the end of its first pass"
+    with PtyApp(command, env=ENVIRONMENT, cwd=tmp_path) as app:
+        app.wait_for(f"{said}; Ctrl+C ends it", idle=False)
+        go.touch()
+        app.wait_for("press s to begin")
+        assert said not in app.text
+        app.press("q")
+        assert app.wait() == 0
+        assert said not in app.text
+    go.unlink()
+    with PtyApp(command, env=ENVIRONMENT, cwd=tmp_path) as app:
+        app.wait_for(said, idle=False)
+        app.send(b"\x03")
+        assert app.wait() == -signal.SIGINT
+        assert said not in app.text
+        assert app.not_restored() == []
