@@ -50,12 +50,15 @@ def view_of(line: str, reply: Reply, debugger: Debugger, keys: Keys) -> View:
         # The question is asked in a panel that hides the answer.
         return View(message=f"{ON}; {keys.name('step')} asks")
     lines = reply.text.split("\n")
-    is_text = command.shows == "text" or (command.name in ("print", "quiz") and len(lines) > 1)
+    is_log = command.shows == "log"
+    is_text = is_log or command.shows == "text"
+    is_text |= command.name in ("print", "quiz") and len(lines) > 1
     if is_text or (reply.parts and isinstance(reply.parts[0], Table) and len(lines) > 1):
         parts: list[Part] = [*(reply.parts or lines)]
         if command.name == "help":
             parts.append(f"  keys: {keys.of_command(reply.subject) or 'none'}")
-        return View(text_screen(line, [_with_keys(part, keys) for part in parts]))
+        told = [_with_keys(part, keys) for part in parts]
+        return View(text_screen(line, told, from_end=is_log))
     if command.name == "find" and len(reply.subject) > 1:
         lines[0] += f"   {keys.name('find-next')} next, {keys.name('find-previous')} previous"
     return View(message=lines[0])

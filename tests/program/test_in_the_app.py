@@ -65,7 +65,8 @@ async def test_what_is_printed_is_shown_from_its_end_and_can_do_no_harm(tmp_path
         await press(driver, "c")
         assert re.search(r"it red \[bold\] +1 8999", driver.text)
         assert "31m" not in driver.text
-        await driver.press("o", "end")
+        await driver.press("o")
+        assert isinstance(driver.app.screen, TextScreen)
         assert re.search(r"it red \[bold\] +1 8999", driver.text)
         assert "31m" not in driver.text
         assert "over" not in driver.text

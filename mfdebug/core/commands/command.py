@@ -63,8 +63,8 @@ class Command(Struct, frozen=True):
 
     `argument` is the kind of argument, `choices` are words accepted in its place, and `required`
     says that the command needs it. `shows` is where the app puts the reply: in the panels
-    ("picture"), in the message line, or as a text. `instant` commands always return at once.
-    `aliases` are other names, mostly those of gdb.
+    ("picture"), in the message line, or as a text; a "log" is seen from its end. `instant` commands
+    always return at once. `aliases` are other names, mostly those of gdb.
     """
 
     name: str
@@ -77,7 +77,7 @@ class Command(Struct, frozen=True):
     choices: tuple[str, ...] = ()
     required: bool = False
     aliases: tuple[str, ...] = ()
-    shows: Literal["picture", "line", "text"] = "picture"
+    shows: Literal["picture", "line", "text", "log"] = "picture"
     instant: bool = False
 
 

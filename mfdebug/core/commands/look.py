@@ -323,7 +323,7 @@ LOOKING = [
         "show the program's output",
         _output,
         (Key("o", "output"),),
-        shows="text",
+        shows="log",
         instant=True,
     ),
     Command(

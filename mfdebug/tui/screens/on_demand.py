@@ -36,11 +36,11 @@ def why_screen(debugger: Debugger, cause: Cause) -> WhyScreen:
     return WhyScreen(debugger, cause)
 
 
-def text_screen(title: str, parts: list[Part]) -> TextScreen:
-    """Return lines and tables to scroll, and to choose a row from."""
+def text_screen(title: str, parts: list[Part], *, from_end: bool = False) -> TextScreen:
+    """Return lines and tables to scroll, from their end if wanted, and to choose a row from."""
     from mfdebug.tui.screens.text import TextScreen
 
-    return TextScreen(title, parts)
+    return TextScreen(title, parts, from_end=from_end)
 
 
 def palette() -> Palette:

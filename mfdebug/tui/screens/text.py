@@ -112,10 +112,12 @@ class TextScreen(Dialog[Target | None]):
 
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("text")
 
-    def __init__(self, title: str, parts: Sequence[Part]) -> None:
+    def __init__(self, title: str, parts: Sequence[Part], *, from_end: bool = False) -> None:
+        """`from_end`: what is seen first is the end of the lines."""
         super().__init__()
         self._heading = title
         self._parts = parts
+        self._from_end = from_end
         # The columns of its lines; the frame has its new width only after the next layout.
         self._columns = 0
 
@@ -146,7 +148,11 @@ class TextScreen(Dialog[Target | None]):
         text.styles.height = min(len(content), max(3, room))
         text.show(content)
         if text.chosen is None:
-            text.scroll_to(y=0, animate=False)
+            if self._from_end:
+                # It waits until the lines have their place.
+                text.scroll_end(animate=False)
+            else:
+                text.scroll_to(y=0, animate=False)
         chooses = text.chosen is not None
         keys = (
             "↑ ↓ choose   Enter goes there   Esc closes" if chooses else "↑ ↓ scroll   Esc closes"
