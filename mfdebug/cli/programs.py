@@ -67,7 +67,7 @@ def debug_program(options: argparse.Namespace, settings: Settings) -> int:
 def _waiting_said(program: str) -> Iterator[None]:
     """Say on the terminal what is waited for, if that takes long: there is no screen yet."""
     name = printable(Path(program).name, WIDEST)
-    words = f"{name} runs to the end of its first pass; Ctrl+C ends it"
+    words = f"{name} runs to the end of its first pass; an interrupt ends it"
     said = Event()
 
     def say() -> None:

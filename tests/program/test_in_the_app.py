@@ -271,7 +271,7 @@ def test_what_is_waited_for_before_the_first_pass_is_said(tmp_path: Path) -> Non
     command = [sys.executable, "-P", "-m", "mfdebug", path]
     said = "slow_start.py runs to the end of its first pass"
     with PtyApp(command, env=ENVIRONMENT, cwd=tmp_path) as app:
-        app.wait_for(f"{said}; Ctrl+C ends it", idle=False)
+        app.wait_for(f"{said}; an interrupt ends it", idle=False)
         go.touch()
         app.wait_for("press s to begin")
         assert said not in app.text
