@@ -17,6 +17,9 @@ from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.entry_ref import EntryRef
 from miniflow.ops.base import Array
 
+# Terms that are looked through at once.
+CHUNK = 4096
+
 
 class TermText(NamedTuple):
     """One term in symbols and in numbers, and the refs that it depends on, the main ref first.
@@ -61,6 +64,8 @@ class Sums(Struct, frozen=True):
     def amounts(self) -> Array:
         """The amount of each term, in the order of the rule."""
         parts = [np.asarray(bundle.amounts, np.float64) for bundle in self.bundles]
+        if len(parts) == 1:
+            return parts[0]
         joined: Array = np.concatenate(parts) if parts else np.zeros(0)
         return joined
 
@@ -80,20 +85,32 @@ class Sums(Struct, frozen=True):
         of terms that are 0.
         """
         amounts = self.amounts
-        chosen, counted = np.arange(amounts.size), ""
+        chosen, counted, left = [*range(min(amounts.size, max_terms))], "", 0
         if amounts.size > max_terms:
-            nonzero = np.flatnonzero(amounts)
-            chosen = nonzero[:max_terms] if nonzero.size else chosen[:1]
-            zeros = amounts.size - nonzero.size - (not nonzero.size)
+            chosen = _first_nonzero(amounts, max_terms) or [0]
+            nonzero = int(np.count_nonzero(amounts))
+            left = nonzero - len(chosen)
+            zeros = amounts.size - nonzero - (not nonzero)
             if zeros:
                 counted = f" ({zeros:,} {'terms are' if zeros > 1 else 'term is'} 0)"
-        texts = [term.numbers for term in self.term_texts(chosen.tolist())]
-        left = int(np.count_nonzero(amounts)) - len(chosen)
+        texts = [term.numbers for term in self.term_texts(chosen)]
         if left > 0:
             with np.errstate(all="ignore"):
-                rest = np.delete(amounts, chosen).sum()
+                # Between those that are written out there are zeros alone.
+                rest = amounts[chosen[-1] + 1 :].sum()
             texts.append(f"… ({left:,} more, together {scalar(rest)})")
         return joined(texts) + counted
+
+
+def _first_nonzero(amounts: Array, most: int) -> list[int]:
+    """Return the positions of the first terms that are not 0, at most so many."""
+    found: list[int] = []
+    # Of a large tensor not all positions: they take as much memory as the tensor.
+    for start in range(0, amounts.size, CHUNK):
+        found += (np.flatnonzero(amounts[start : start + CHUNK]) + start).tolist()
+        if len(found) >= most:
+            break
+    return found[:most]
 
 
 def one_term(number: float, symbols: str, numbers: str, leads_to: Iterable[EntryRef]) -> Bundle:
