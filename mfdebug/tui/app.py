@@ -20,7 +20,6 @@ from textual.widgets import Input
 from mfdebug.config.bindings import Keys
 from mfdebug.config.settings import DEFAULTS, Settings
 from mfdebug.config.terminal import ANY, Abilities
-from mfdebug.core.session.demo import Demo
 from mfdebug.core.session.script import Origin
 from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver, SessionStore
@@ -42,6 +41,7 @@ from miniflow.graph import Graph
 
 if TYPE_CHECKING:
     from mfdebug.core.session.course import Course
+    from mfdebug.core.session.demo import Demo
 
 # The innermost frames of a traceback that are printed after a crash.
 MAX_FRAMES = 12

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mfdebug.core.commands.table import split
-from mfdebug.core.explain.node_search import NodeSearch
 from mfdebug.core.explain.scopes import Scope
 from mfdebug.core.format.hints import FIND
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.tui.shown_node import ShownNode
 from mfdebug.tui.widgets.order_tree import Bookmark, OrderTree
+
+if TYPE_CHECKING:
+    from mfdebug.core.explain.node_search import NodeSearch
 
 
 class Finder:
@@ -32,7 +36,7 @@ class Finder:
         if self._origin is None:
             self._origin = self._shown.position
             # Made anew, as shapes may have changed since the last search.
-            self._search = NodeSearch(self._debugger)
+            self._search = None
         self._return()
         found = self._matches.next(wanted, self._shown.selection.shown)
         if found is not None:
@@ -88,5 +92,7 @@ class Finder:
     @property
     def _matches(self) -> NodeSearch:
         if self._search is None:
+            from mfdebug.core.explain.node_search import NodeSearch
+
             self._search = NodeSearch(self._debugger)
         return self._search

@@ -9,12 +9,10 @@ from typing import TYPE_CHECKING, Any
 from msgspec.structs import replace
 
 from mfdebug.core.commands.interpreter import check_known, open_session
-from mfdebug.core.session.demo import Demo, Playback, read_demo
 from mfdebug.core.session.script import Origin
 from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver, SessionStore
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
-from mfdebug.opening.choices import Choice, choices
 from mfdebug.opening.graphs import open_graph, others_of
 from mfdebug.opening.readers import Kind, reader_of
 from mfdebug.opening.sessions import session_of
@@ -28,6 +26,8 @@ from miniflow.graph import Graph
 
 if TYPE_CHECKING:
     from mfdebug.core.session.course import Course
+    from mfdebug.core.session.demo import Demo
+    from mfdebug.opening.choices import Choice
 
 # Sessions that the list of recent graphs has.
 RECENT_GRAPHS = 5
@@ -59,6 +59,9 @@ class Opener:
 
     def pick(self, problem: str = "") -> None:
         """Let the user choose what to open; `problem` is why the last choice was not opened."""
+        # Imported when it is used, as demos are: most sessions are given a graph.
+        from mfdebug.opening.choices import choices
+
         recent = self._store.recent(RECENT_GRAPHS) if self._store is not None else []
         screen = picker_screen(choices(recent, Path()), problem, over=self._debugging)
         self._app.push_screen(screen, self._picked)
@@ -81,6 +84,8 @@ class Opener:
 
     def play(self, path: Path) -> None:
         """Show a demo in place of the open graph; raise `MiniflowError` if it is damaged."""
+        from mfdebug.core.session.demo import read_demo
+
         demo = read_demo(path, check_known)
         self._open_named(demo.graph, demo)
 
@@ -144,6 +149,7 @@ class Opener:
             self._attach(None, session)
             following = next_demo(demo.name)
             # Imported when it is opened, like the screens of `on_demand`, which it may open itself.
+            from mfdebug.core.session.demo import Playback
             from mfdebug.tui.screens.demo import DemoScreen
 
             playback = Playback(session, demo)

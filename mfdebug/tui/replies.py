@@ -10,7 +10,6 @@ from mfdebug.config.bindings import Keys
 from mfdebug.core.commands.help_topics import TOPICS
 from mfdebug.core.commands.interpreter import command_of
 from mfdebug.core.commands.quiz import ON
-from mfdebug.core.explain.why import Cause
 from mfdebug.core.format.table import Part, Table
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.timeline.debugger import Debugger
@@ -44,7 +43,7 @@ def view_of(line: str, reply: Reply, debugger: Debugger, keys: Keys) -> View:
             return View(help_screen(keys, search=asked))
     if command is None or command.shows == "picture" or not reply.text:
         return View()
-    if isinstance(reply.subject, Cause):
+    if command.name == "why":
         return View(why_screen(debugger, reply.subject))
     if command.name == "quiz" and reply.data["quiz"] == "on":
         # The question is asked in a panel that hides the answer.

@@ -6,7 +6,7 @@ from typing import Literal
 
 from mfdebug.core.breakpoints.breakpoints import Interrupted, Stops
 from mfdebug.core.breakpoints.triggers import OnChange
-from mfdebug.core.explain.moment_text import name_moment
+from mfdebug.core.explain.names import name_moment
 from mfdebug.core.expressions.names import typed
 from mfdebug.core.expressions.parser import NodeRef
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Freshness, Progress

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 import numpy as np
 
 from mfdebug.core.breakpoints.finding import Finding, array_text
-from mfdebug.core.explain.report import kind_of
+from mfdebug.core.explain.names import kind_of
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import Attribute, EntryRef
 from miniflow.graph import Graph

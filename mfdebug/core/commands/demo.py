@@ -8,8 +8,6 @@ from mfdebug.core.breakpoints.evidence import evidence, evidence_text
 from mfdebug.core.commands.command import Argument, Command
 from mfdebug.core.expressions.parser import parse
 from mfdebug.core.expressions.present import PresentEnvironment
-from mfdebug.core.quiz.answers import right_words
-from mfdebug.core.quiz.scripted import scripted_question
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
@@ -44,6 +42,9 @@ def _wait(_console: Session, text: str) -> Reply:
 
 
 def _ask(session: Session, text: str) -> Reply:
+    from mfdebug.core.quiz.answers import right_words
+    from mfdebug.core.quiz.scripted import scripted_question
+
     question = scripted_question(session.debugger, text)
     right = right_words(question)
     data = {"ask": question.ask, "choices": list(question.choices), "answer": right}

@@ -8,7 +8,6 @@ from pathlib import Path
 from mfdebug.core.commands.arguments import number_of
 from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.move import moment_of
-from mfdebug.core.explain.comparison_report import comparison_data, comparison_parts
 from mfdebug.core.session.reply import Reply, reply_of
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.computed_cursor import ComputedCursor
@@ -21,6 +20,8 @@ _MOMENT = re.compile(r"([\d@+-]+|start|end|now|sgd|cost)(@\S*)?(\s.*)?")
 
 
 def _diff(session: Session, text: str) -> Reply:
+    from mfdebug.core.explain.comparison_report import comparison_data, comparison_parts
+
     if text and not _MOMENT.fullmatch(text):
         return _diff_file(session, text)
     debugger = session.debugger

@@ -6,11 +6,7 @@ from mfdebug.core.commands.arguments import chosen_number, number_of
 from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.diff import DIFF
 from mfdebug.core.commands.status import status
-from mfdebug.core.explain.inside import inside
-from mfdebug.core.explain.moment_text import explain, name_moment
-from mfdebug.core.explain.node_search import NodeSearch
-from mfdebug.core.explain.report import kind_of
-from mfdebug.core.explain.why import cause_data, cause_lines, why
+from mfdebug.core.explain.names import kind_of, name_moment
 from mfdebug.core.expressions.names import typed, which_is_meant
 from mfdebug.core.expressions.parser import parse, parse_entry
 from mfdebug.core.expressions.present import PresentEnvironment
@@ -36,6 +32,8 @@ FEW_NAMED = 6
 
 
 def _explain(session: Session, text: str) -> Reply:
+    from mfdebug.core.explain.moment_text import explain
+
     debugger = session.debugger
     index = None
     if text:
@@ -69,6 +67,8 @@ def _print(session: Session, text: str) -> Reply:
 
 
 def _why(session: Session, text: str) -> Reply:
+    from mfdebug.core.explain.why import cause_data, cause_lines, why
+
     ref = chosen_number(session, text, "why [grad] NODE[i,j]")
     debugger = session.debugger
     cause = why(debugger, ref)
@@ -77,6 +77,8 @@ def _why(session: Session, text: str) -> Reply:
 
 
 def _inside(session: Session, text: str) -> Reply:
+    from mfdebug.core.explain.inside import inside
+
     debugger = session.debugger
     node = debugger.where.node
     if text:
@@ -188,6 +190,8 @@ def _graphs(session: Session, text: str) -> Reply:
 def _find(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("find what?", hint="a part of a node's name, its op or its shape")
+    from mfdebug.core.explain.node_search import NodeSearch
+
     debugger = session.debugger
     nodes, shapes = debugger.graph.nodes, debugger.plan.shapes
     found = list(NodeSearch(debugger).all(text))

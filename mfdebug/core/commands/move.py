@@ -9,12 +9,10 @@ from typing import Any, NoReturn
 
 from msgspec.structs import replace
 
-from mfdebug.core.breakpoints.last_change import last_change
 from mfdebug.core.breakpoints.stop import Hit, hit_lines
 from mfdebug.core.commands.arguments import chosen_number
 from mfdebug.core.commands.command import Argument, Command, Key, count_of
 from mfdebug.core.commands.status import status
-from mfdebug.core.explain.moment_text import explain
 from mfdebug.core.expressions.parser import parse_entry
 from mfdebug.core.format.hints import CONTINUE, GO_BACK, GO_ON, RUN_STEPS, SET_STOP
 from mfdebug.core.session.reply import Reply
@@ -39,6 +37,9 @@ TO_THE_END = 10**9
 
 def moved(session: Session, hits: tuple[Hit, ...] = (), note: str = "") -> Reply:
     """Return a reply with the status, the moment's text and the stops that were met."""
+    # Not for the first screen, which explains nothing.
+    from mfdebug.core.explain.moment_text import explain
+
     debugger = session.debugger
     cursor, state = debugger.cursor, debugger.state
     ref = next((hit.finding.ref for hit in hits if hit.finding.ref is not None), None)
@@ -286,6 +287,8 @@ def _reverse_continue(session: Session, text: str) -> Reply:
 
 
 def _last(session: Session, text: str) -> Reply:
+    from mfdebug.core.breakpoints.last_change import last_change
+
     debugger = session.debugger
     ref = chosen_number(session, text, "last NODE[i,j]")
     _require_previous(debugger, computed=True)

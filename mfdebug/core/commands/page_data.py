@@ -20,7 +20,7 @@ from mfdebug.core.commands.drawing import caption
 from mfdebug.core.commands.page_moments import PageMoments, page_moments
 from mfdebug.core.commands.status import status
 from mfdebug.core.explain.moment_text import explain
-from mfdebug.core.explain.report import kind_of
+from mfdebug.core.explain.names import kind_of
 from mfdebug.core.explain.sizes import size_of
 from mfdebug.core.format.numbers import NumberFormat, histogram, scalar, summary
 from mfdebug.core.timeline.debugger import Debugger, Freshness

@@ -6,15 +6,17 @@ The app shows them in a panel that follows the moment; elsewhere they are comput
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.status import status
-from mfdebug.core.plots.chart import Drawing
 from mfdebug.core.session.plot import Plot, PlotKind
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger
+
+if TYPE_CHECKING:
+    from mfdebug.core.plots.chart import Drawing
 
 T = TypeVar("T")
 

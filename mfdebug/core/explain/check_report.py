@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mfdebug.core.explain.report import kind_of
+from mfdebug.core.explain.names import kind_of
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.format.table import Column, Part, Row, Table, text_lines
 from mfdebug.core.timeline.debugger import index_text

@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 from mfdebug.core.explain.arithmetic import bracketed
-from mfdebug.core.explain.ordering_text import ordering_lines, ordering_title
-from mfdebug.core.explain.report import NodeReport, kind_of, report
+from mfdebug.core.explain.names import name_moment
+from mfdebug.core.explain.ordering_text import ordering_lines
+from mfdebug.core.explain.report import NodeReport, report
 from mfdebug.core.format.numbers import described, scalar
 from mfdebug.core.timeline.debugger import Debugger, index_text
 from mfdebug.core.timeline.entry_ref import Index, named
-from mfdebug.core.timeline.timeline import Moment
 from miniflow.node import Input
 from miniflow.ops.base import Array
 
 # The number of inputs that a feed lists.
 INPUTS_SHOWN = 12
 NO_LOCAL = "the local derivative is not known"
-
-
-def name_moment(debugger: Debugger, moment: Moment) -> str:
-    """Return a moment's name: `backward of l1 (Linear)`."""
-    if moment.phase == "start":
-        return "the start: nothing has happened yet"
-    if moment.phase == "order":
-        return ordering_title(debugger, moment.part)
-    if moment.node is None:
-        return "feed: every input gets its value"
-    node = debugger.graph.nodes[moment.node]
-    return f"{moment.phase} of {node.label} ({kind_of(node)})"
 
 
 def explain(debugger: Debugger, index: Index | None = None) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterator
 
-from mfdebug.core.explain.report import kind_of
+from mfdebug.core.explain.names import kind_of
 from mfdebug.core.timeline.debugger import Debugger
 
 

@@ -22,6 +22,7 @@ from mfdebug.core.explain.freshness import (
     written_since,
 )
 from mfdebug.core.explain.gradient_sums import edge_sums, nothing_sent, start_of
+from mfdebug.core.explain.names import kind_of
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops import applicable_explainer, explainer_of
 from mfdebug.core.explain.overrides import override_note
@@ -30,7 +31,7 @@ from mfdebug.core.explain.value_sums import value_sums
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Contribution, Debugger, Freshness, index_text
 from mfdebug.core.timeline.entry_ref import Index, named
-from miniflow.node import Input, Node
+from miniflow.node import Input
 from miniflow.ops.base import Op
 
 # Terms of a sum that are written out, and edges that are listed; the rest are only counted.
@@ -215,11 +216,6 @@ def _formula(view: NodeView) -> str:
         return view.written(view.op.formula, view.labels)
     op, explainer = found
     return explainer.formula(view, op, view.labels)
-
-
-def kind_of(node: Node) -> str:
-    """Return the node's op as the screen names it."""
-    return type(node).__name__
 
 
 def role_of(view: NodeView) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
-from mfdebug.core.explain.report import kind_of
+from mfdebug.core.explain.names import kind_of
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from miniflow.node import Input
 from miniflow.ops.base import Shape

@@ -64,10 +64,15 @@ class Question(Struct, frozen=True):
             return NUMBER_FORM
         return SIGN_FORM if not self.choices else f"a letter, {LETTERS[0]} to {self.last_letter}"
 
+    @staticmethod
+    def letter(number: int) -> str:
+        """Return the letter of a choice, counted from 0."""
+        return LETTERS[number]
+
     @property
     def last_letter(self) -> str:
         """The letter of the last choice."""
-        return LETTERS[len(self.choices) - 1]
+        return self.letter(len(self.choices) - 1)
 
     @property
     def listed(self) -> tuple[str, ...]:

@@ -15,10 +15,8 @@ from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.cursor import DebuggerError
 from mfdebug.core.timeline.debugger import Debugger, index_text
 from mfdebug.core.timeline.edits import Edit
-from mfdebug.core.timeline.graph_diff import GraphComparison, compare_graphs, tolerance_of
 from mfdebug.core.timeline.state import Freshness, State
 from miniflow.errors import ShapeError
-from miniflow.files import save as save_graph
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops.base import Array, Op, shape_text
@@ -27,6 +25,7 @@ from miniflow.training.progress import Training
 from miniflow.training.schedules import Schedule
 
 if TYPE_CHECKING:
+    from mfdebug.core.timeline.graph_diff import GraphComparison
     from miniflow.gradcheck.checker import Verdict
 
 
@@ -190,11 +189,15 @@ class ComputedDebugger(Debugger):
         A run from the file continues with the SGD step of the present moment, or with the next one
         if the present step has ended.
         """
+        from miniflow.files import save as save_graph
+
         with self._stored():
             save_graph(self.graph, path)
 
     def compare_with(self, other: Graph) -> GraphComparison:
         """Compare the graph of the present moment with another: see `Debugger.compare_with`."""
+        from mfdebug.core.timeline.graph_diff import compare_graphs, tolerance_of
+
         with self._stored():
             return compare_graphs(self.graph, other, tolerance_of(self.graph, other))
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mfdebug.tui.command_screen import CommandScreen
 from mfdebug.tui.keys import keys_of
 from mfdebug.tui.widgets.circuit import CircuitView
 from mfdebug.tui.widgets.message_line import MessageLine, Tone
 from mfdebug.tui.widgets.panels import ZOOMED, Panels
-from mfdebug.tui.widgets.tensor_view import View
+
+if TYPE_CHECKING:
+    from mfdebug.tui.widgets.tensor_view import View
 
 # What the key that changes the view says.
 VIEW_WORDS: dict[View, str] = {

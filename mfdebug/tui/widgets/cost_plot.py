@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import ClassVar, NamedTuple
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 import numpy as np
 from rich.cells import cell_len
@@ -20,8 +20,6 @@ from textual.strip import Strip
 
 from mfdebug.config.bindings import Keys
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.plots.cost_curve import Curves, Picture, draw
-from mfdebug.core.plots.dots import Floats
 from mfdebug.core.timeline.branch_costs import Branch, LeftBranch
 from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.debugger import Debugger, Freshness
@@ -29,6 +27,10 @@ from mfdebug.core.timeline.entry_ref import descended_name
 from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.panel_title import PanelTitle
+
+if TYPE_CHECKING:
+    from mfdebug.core.plots.cost_curve import Picture
+    from mfdebug.core.plots.dots import Floats
 
 # The fewest costs that make a curve.
 MIN_COSTS = 2
@@ -232,6 +234,8 @@ class CostPlot(LinesView, can_focus=True):
         if one_line:
             self.update_lines([self._rule(self._words_of_one_line(costs))])
             return
+        from mfdebug.core.plots.cost_curve import Curves, draw
+
         curves = Curves(
             costs,
             step,

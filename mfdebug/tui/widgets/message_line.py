@@ -13,7 +13,7 @@ from rich.style import Style
 from textual.events import Click
 from textual.strip import Strip
 
-from mfdebug.core.explain.moment_text import name_moment
+from mfdebug.core.explain.names import name_moment
 from mfdebug.core.format.hints import GO_BACK, GO_ON
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.keys import KeyHint, keys_of, with_keys

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING
 
 from rich.segment import Segment
 from rich.style import Style
 
 from mfdebug.config.bindings import Keys
-from mfdebug.core.explain.moment_text import explain
 from mfdebug.core.explain.ordering_text import wait_text
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.terminal.text_fitting import wrap
-from mfdebug.tui.widgets.tensor import Line
+
+if TYPE_CHECKING:
+    from mfdebug.tui.widgets.tensor import Line
 
 
 def moment_lines(
@@ -39,6 +41,8 @@ def ordering_panel_lines(
 
 
 def _explained(debugger: Debugger, width: int, style: Callable[[str], Style]) -> Iterable[Line]:
+    from mfdebug.core.explain.moment_text import explain
+
     title, *lines = explain(debugger)
     yield from ([Segment(part, style("title"))] for part in wrap(title, width))
     yield []

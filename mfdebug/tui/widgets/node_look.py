@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from rich.style import Style
 
 from mfdebug.config.bindings import Keys
-from mfdebug.tui.widgets.tensor_view import View
+
+if TYPE_CHECKING:
+    from mfdebug.tui.widgets.tensor_view import View
 
 
 class Look(Struct, frozen=True):

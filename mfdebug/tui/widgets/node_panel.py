@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from functools import cached_property
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.segment import Segment
 from rich.style import Style
@@ -12,22 +13,20 @@ from textual.events import Click
 from textual.message import Message
 from textual.strip import Strip
 
-from mfdebug.core.explain.images import Picture, picture_of
-from mfdebug.core.explain.previous_pass import PreviousPass, has_previous_pass, previous_pass
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef, Index
 from mfdebug.core.timeline.timeline import Phase
 from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.moment_lines import moment_lines, ordering_panel_lines
-from mfdebug.tui.widgets.node_lines import NodeLines
 from mfdebug.tui.widgets.node_look import Look
 from mfdebug.tui.widgets.quiet_scrollbar import QuietScrollBar
-from mfdebug.tui.widgets.tensor import Line
-from mfdebug.tui.widgets.tensor_columns import NumberSpan
-from mfdebug.tui.widgets.tensor_view import VIEWS, TensorView, View
-from mfdebug.tui.widgets.tensor_window import Moves
-from miniflow.ops.base import Shape
+
+if TYPE_CHECKING:
+    from mfdebug.tui.widgets.node_content import NodeContent
+    from mfdebug.tui.widgets.tensor import Line
+    from mfdebug.tui.widgets.tensor_columns import NumberSpan
+    from mfdebug.tui.widgets.tensor_view import View
 
 # A lower panel below the circuit begins with what is computed, not with the numbers.
 BRIEF = 9
@@ -103,14 +102,18 @@ class NodePanel(LinesView, can_focus=True):
         # Whether value or gradient is asked about, if the user has chosen, and the phase of that.
         self._chosen: tuple[Phase, bool] | None = None
         self._compares = False
-        self._previous: tuple[object, PreviousPass] | None = None
-        # How tensors are to be shown, and how those of the node are.
-        self._view: View = "numbers"
-        self._shown_tensors: TensorView | None = None
-        # What is known of images, by node and shape.
-        self._pictures: dict[tuple[int, Shape], Picture | None] = {}
-        self._spans: list[NumberSpan] = []
         self._shown: tuple[int | None, Phase] | None = None
+
+    @property
+    def _has_numbers(self) -> bool:
+        """Whether the numbers of a node are shown; the moments of the ordering have none."""
+        return self.node is not None and self.debugger.where.phase != "order"
+
+    @cached_property
+    def _content(self) -> NodeContent:
+        from mfdebug.tui.widgets.node_content import NodeContent
+
+        return NodeContent(self.debugger)
 
     # What is selected --------------------------------------------------------------------
 
@@ -161,7 +164,7 @@ class NodePanel(LinesView, can_focus=True):
         if node is None or self.debugger.moment < 0:
             return None
         gradient = self.asks_gradient(node)
-        return self._compares if has_previous_pass(self.debugger, node, gradient=gradient) else None
+        return self._compares if self._content.has_previous(node, gradient=gradient) else None
 
     def action_entry(self, rows: int, columns: int) -> None:
         """Move the selected entry by lines and columns; past the end of a line is the next line."""
@@ -187,9 +190,7 @@ class NodePanel(LinesView, can_focus=True):
         node = self.node
         shape = () if node is None else self.debugger.plan.shapes[node]
         if node is not None and shape and 0 not in shape:
-            shown = self._shown_tensors
-            moves = Moves(1, 1, 0) if shown is None else shown.moves
-            self._select(moves.moved(shape, self.entry_of(node), rows, columns, pages))
+            self._select(self._content.moved(shape, self.entry_of(node), rows, columns, pages))
 
     def _select(self, entry: Index) -> None:
         if self.node is not None:
@@ -200,31 +201,18 @@ class NodePanel(LinesView, can_focus=True):
 
     def next_view(self) -> View:
         """Show tensors in the next view that there is for the shown node; return which."""
-        views = [view for view in VIEWS if view != "picture" or self._picture is not None]
-        at = views.index(self._view) if self._view in views else len(views) - 1
-        self._view = views[(at + 1) % len(views)]
-        return self._view
+        return self._content.next_view(self.node)
 
     @property
     def shown_view(self) -> View | None:
         """How the tensors of the shown node are shown; None if there are no several entries."""
-        return None if self._shown_tensors is None else self._shown_tensors.view
-
-    @property
-    def _picture(self) -> Picture | None:
-        node = self.node
-        if node is None:
-            return None
-        of = node, self.debugger.plan.shapes[node]
-        if of not in self._pictures:
-            self._pictures[of] = picture_of(self.debugger.graph, *of)
-        return self._pictures[of]
+        return self._content.shown_view if self._has_numbers else None
 
     def on_click(self, event: Click) -> None:
         """Select the entry that was clicked, of the value or of the gradient; twice asks why."""
         y = event.y + self.scroll_offset.y
         x = event.x + self.scroll_offset.x - self.styles.gutter.left
-        clicked = (at for at in self._spans if at.line == y and at.start <= x < at.end)
+        clicked = (at for at in self.spans if at.line == y and at.start <= x < at.end)
         span, node = next(clicked, None), self.node
         if span is None or node is None:
             return
@@ -266,7 +254,7 @@ class NodePanel(LinesView, can_focus=True):
     @property
     def spans(self) -> list[NumberSpan]:
         """Where the entries of value and gradient are, in cells and lines of the content."""
-        return self._spans
+        return self._content.spans if self._has_numbers else []
 
     @property
     def hidden_lines(self) -> tuple[int, int]:
@@ -287,18 +275,15 @@ class NodePanel(LinesView, can_focus=True):
         # Two columns are reserved for the scrollbar and a blank before it, so that lines do not
         # move when it appears.
         width = max(20, self.outer_size.width - self.styles.gutter.width - 2)
-        self._shown_tensors = None
-        self._spans = []
         keys = keys_of(self)
         if self.node is None:
             if self.debugger.where.phase == "start" and self.opening:
                 return [[Segment(line, self._style("title"))] for line in self.opening]
             return moment_lines(self.debugger, width, keys, self._style)
-        if self.debugger.where.phase == "order":
+        if not self._has_numbers:
             return ordering_panel_lines(self.debugger, self.node, width, self._style)
         ascii_only = bool(getattr(self.app, "ascii_only", False))
-        node_lines = NodeLines(
-            self.debugger,
+        return self._content.lines(
             self.node,
             self.entry_of(self.node),
             Look(
@@ -310,27 +295,9 @@ class NodePanel(LinesView, can_focus=True):
                 brief=self.low and self.size.height < BRIEF,
                 roomy=self.roomy,
                 ascii_only=ascii_only,
-                view=self._view,
                 # The few colours of a terminal have no shades.
                 half_blocks=not (ascii_only or self.app.current_theme.name.startswith("ansi")),
             ),
             gradient_asked=self.asks_gradient(self.node),
-            previous=self._previous_pass(self.node),
-            picture=self._picture if self._view == "picture" else None,
+            compares=self._compares,
         )
-        lines = node_lines.lines()
-        self._shown_tensors = node_lines.shown
-        self._spans = node_lines.spans
-        return lines
-
-    def _previous_pass(self, node: int) -> PreviousPass | None:
-        """Return what is asked about as the previous pass had it, if wanted; read once a moment."""
-        if not self._compares:
-            return None
-        gradient = self.asks_gradient(node)
-        if self.debugger.state.freshness(node, gradient=gradient).absent:
-            return None
-        of = node, gradient, self.debugger.moment, self.debugger.edits
-        if self._previous is None or self._previous[0] != of:
-            self._previous = of, previous_pass(self.debugger, node, gradient=gradient)
-        return self._previous[1]

@@ -10,7 +10,7 @@ from rich.style import Style
 
 from mfdebug.core.breakpoints.breakpoints import Stops
 from mfdebug.core.breakpoints.diagnosis import Diagnosis
-from mfdebug.core.explain.report import kind_of
+from mfdebug.core.explain.names import kind_of
 from mfdebug.core.explain.scopes import Scope, within
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, Freshness

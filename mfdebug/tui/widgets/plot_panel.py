@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from functools import cached_property
 from textwrap import wrap
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -19,14 +20,6 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
 
-from mfdebug.core.answers.answers import Answers
-from mfdebug.core.answers.drawing import draw as draw_answers
-from mfdebug.core.answers.inquiry import Inquirer
-from mfdebug.core.answers.subject import Subject, find_subject
-from mfdebug.core.landscape.drawing import draw as draw_landscape
-from mfdebug.core.landscape.landscape import Landscape, View
-from mfdebug.core.landscape.survey import Surveyor
-from mfdebug.core.landscape.views import view_named
 from mfdebug.core.plots.chart import Drawing
 from mfdebug.core.plots.words import MARGIN
 from mfdebug.core.session.plot import Plot
@@ -35,6 +28,9 @@ from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.panel_title import PanelTitle
 from miniflow.errors import MiniflowError
+
+if TYPE_CHECKING:
+    from mfdebug.tui.plot_maker import PlotMaker, Result
 
 # Seconds that slices take before a frame, and between two looks at the keys.
 AT_ONCE = 0.02
@@ -47,8 +43,6 @@ REPORT_EVERY = 20
 # The title line of the plot.
 TITLE = 1
 STYLES = ("axis", "curve", "shade", "path", "mark", "landing", "point", "wrong", "words")
-
-Slices = Iterator[str | Landscape] | Iterator[str | Answers]
 
 
 class PlotPanel(LinesView, can_focus=True):
@@ -90,15 +84,12 @@ class PlotPanel(LinesView, can_focus=True):
         super().__init__(id=id)
         self.session = session
         self.busy = busy
-        self._surveyor = Surveyor(session.debugger)
-        self._inquirer = Inquirer(session.debugger)
         # What is shown or being computed, and what that depends on.
         self._plot: Plot | None = None
-        self._known: object = None
         self._key: object = None
-        self._result: Landscape | Answers | None = None
+        self._result: Result | None = None
         self._problem = ""
-        self._slices: Slices | None = None
+        self._slices: Iterator[str | Result] | None = None
         self._timer: Timer | None = None
         self._groups = 0
         self._progress = ""
@@ -107,6 +98,12 @@ class PlotPanel(LinesView, can_focus=True):
         self._focused = False
         # Before the first layout, which would make room for it.
         self.display = False
+
+    @cached_property
+    def _maker(self) -> PlotMaker:
+        from mfdebug.tui.plot_maker import PlotMaker
+
+        return PlotMaker(self.session.debugger)
 
     @property
     def wanted(self) -> bool:
@@ -124,33 +121,13 @@ class PlotPanel(LinesView, can_focus=True):
             self._give_up()
             self._key = None
             return
-        key = self._present_key()
+        assert self.session.plot is not None
+        key = self._maker.key(self.session.plot)
         if key != self._key or (self._slices is None and self._result is None):
             self._give_up()
             self._key = key
             self._begin()
         self._draw()
-
-    def _present_key(self) -> object:
-        plot = self.session.plot
-        assert plot is not None
-        shown = self._shown_of(plot)
-        if isinstance(shown, View):
-            return self._surveyor.key(shown)
-        return self._inquirer.key(shown) if isinstance(shown, Subject) else shown
-
-    def _shown_of(self, plot: Plot) -> View | Subject | str:
-        """Return what a plot shows, or why there is none; it is searched only once."""
-        debugger = self._surveyor.debugger
-        known = plot, debugger.timeline.builds
-        if known != self._known:
-            try:
-                find = view_named if plot.kind == "landscape" else find_subject
-                self._shown: View | Subject | str = find(debugger, plot.argument)
-            except MiniflowError as error:
-                self._shown = str(error)
-            self._known = known
-        return self._shown
 
     def _begin(self) -> None:
         plot = self.session.plot
@@ -159,15 +136,12 @@ class PlotPanel(LinesView, can_focus=True):
         if plot != self._plot:
             # The last result is of another plot: not even as it was.
             self._plot, self._result = plot, None
-        shown = self._shown_of(plot)
-        if isinstance(shown, View):
-            self._slices = self._surveyor.survey(shown)
-        elif isinstance(shown, Subject):
-            self._slices = self._inquirer.inquire(shown)
-        else:
-            self._problem, self._result = shown, None
+        slices = self._maker.slices(plot)
+        if isinstance(slices, str):
+            self._problem, self._result = slices, None
             return
-        if len(self._surveyor.debugger.graph.nodes) <= FEW_NODES:
+        self._slices = slices
+        if len(self.session.debugger.graph.nodes) <= FEW_NODES:
             self._run_slices()
         if self._slices is not None:
             self._timer = self.set_interval(PAUSE, self._continue)
@@ -240,10 +214,8 @@ class PlotPanel(LinesView, can_focus=True):
             words = self._problem
             parts = wrap(words, max(1, width - len(MARGIN)))
             self._drawing = Drawing([[(f"{MARGIN}{part}", "words")] for part in parts])
-        elif isinstance(self._result, Landscape):
-            self._drawing = draw_landscape(self._result, width, height)
         else:
-            self._drawing = draw_answers(self._result, width, height)
+            self._drawing = self._maker.draw(self._result, width, height)
         styles = {style: self.get_component_rich_style(f"plot--{style}") for style in STYLES}
         lines = [
             Strip([Segment(text, styles.get(style)) for text, style in line])

@@ -7,7 +7,7 @@ keys can be a hint, the help, or leave.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -18,10 +18,12 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mfdebug.config.bindings import at
-from mfdebug.core.quiz.question import LETTERS, Question
 from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.terminal.text_fitting import fit, wrap
 from mfdebug.tui.widgets.lines import LinesView
+
+if TYPE_CHECKING:
+    from mfdebug.core.quiz.question import Question
 
 # The most characters of an answer.
 MOST = 24
@@ -157,7 +159,7 @@ class QuizPanel(LinesView, can_focus=True):
         y = event.y + self.scroll_offset.y
         if self.question is None or y not in self._choice_at:
             return
-        self._typed = LETTERS[self._choice_at[y]]
+        self._typed = self.question.letter(self._choice_at[y])
         self.show()
         if event.chain > 1:
             self.action_enter()
@@ -194,7 +196,7 @@ class QuizPanel(LinesView, can_focus=True):
         add(question.ask, "ask")
         for number, choice in enumerate(question.listed):
             self._choice_at[len(lines)] = number
-            chosen = bool(self._typed) and self._typed == LETTERS[number]
+            chosen = bool(self._typed) and self._typed == question.letter(number)
             mark, style = ("▸", "answer") if chosen else (" ", "choice")
             first, *rest = wrap(choice, width - CHOICE_INDENT)
             lines.append(self._strip(f"{mark} {first}", style, width))

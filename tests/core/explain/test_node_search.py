@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from mfdebug.core.explain.names import kind_of
 from mfdebug.core.explain.node_search import NodeSearch
-from mfdebug.core.explain.report import kind_of
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.ops.base import shape_text
