@@ -24,7 +24,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     sizes.long = config.getoption("long")
     # The examples are the same at each check, which fails by no chance; with `--long` they are new.
-    settings.register_profile("size", max_examples=sizes.examples(100), derandomize=not sizes.long)
+    # No deadline: how long an example takes says how busy the machine is.
+    settings.register_profile(
+        "size",
+        max_examples=sizes.examples(100),
+        derandomize=not sizes.long,
+        deadline=None,
+    )
     settings.load_profile("size")
     if config.getoption("cpu"):
         config.pluginmanager.register(CpuTime())

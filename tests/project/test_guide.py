@@ -1,9 +1,9 @@
 """The guide's pages print what they say they print.
 
 Each `$ mfdebug …` line of a session block is run and must answer with the lines below it; a line
-`…` stands for any lines. `$ echo $?` is the status of the command before. The folder it runs in has
-the page's json and python blocks that have a name. A python block prints the text block after
-it.
+`…` stands for any lines, and `…` after a digit for the digits that depend on the machine.
+`$ echo $?` is the status of the command before. The folder it runs in has the page's json and
+python blocks that have a name. A python block prints the text block after it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from mfdebug.tui.widgets.order_tree import OrderTree
 from tests.support import warm_start
 from tests.support.app_driver import left, opened, right
 from tests.support.paths import ROOT
+from tests.support.rounding import NUMBER, same
 
 GUIDE = ROOT / "docs" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
@@ -36,6 +37,8 @@ CONSOLE = re.compile(r"^```console\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 FILE = re.compile(r"^```(?:json|python|text) (\S+)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SEEN = re.compile(r"^\| confusion \|.*\n\|.*\n((?:\|.*\n)+)", re.MULTILINE)
 PYTHON = re.compile(r"^```python\n(.*?)^```\n+```text\n(.*?)^```$", re.DOTALL | re.MULTILINE)
+# Not the digits before a `…`.
+WHOLE = re.compile(rf"{NUMBER.pattern}(?![\d…])")
 # Keys that the app names by a word, as people write them.
 WRITTEN = {
     "space": "space", "Tab": "tab", "Enter": "enter", "Esc": "escape", "→": "right", "←": "left",
@@ -73,12 +76,17 @@ def _run(line: str) -> tuple[str, int]:
     return printed.getvalue(), status
 
 
-def _pattern(answer: str) -> str:
-    """Return what an answer matches: itself, but for its lines `…`."""
-    return "".join(
-        "(?:.*\n)*?" if line == "…\n" else re.escape(line)
-        for line in answer.splitlines(keepends=True)
-    )
+def _matches(printed: str, answer: str) -> bool:
+    """Whether a text is an answer, but for what its `…` stand for, and the rounding of numbers."""
+    found = re.fullmatch("".join(map(_pattern, answer.splitlines(keepends=True))), printed)
+    return found is not None and all(map(same, found.groups(), WHOLE.findall(answer)))
+
+
+def _pattern(line: str) -> str:
+    if line == "…\n":
+        return "(?:.*\n)*?"
+    words = (re.sub(r"(?<=\d)…", r"(?:…|\\d*)", re.escape(part)) for part in WHOLE.split(line))
+    return f"({NUMBER.pattern})".join(words)
 
 
 @pytest.mark.parametrize("page", [page.name for page in PAGES])
@@ -101,7 +109,7 @@ def test_every_console_block_prints_what_the_page_says(
                 # A `…` must not hide that a command failed.
                 assert status == 0 or after == "echo $?", printed
             # Not an assertion on the match alone: this one shows the difference.
-            if not re.fullmatch(_pattern(answer), printed):
+            if not _matches(printed, answer):
                 assert printed == answer, line
 
 

@@ -23,13 +23,24 @@ from tests.support.screen_text import screen_text
 class Driver:
     """The app under test: what it shows, where it is, what one presses."""
 
-    def __init__(self, app: DebuggerApp, pilot: Pilot[int]) -> None:
+    def __init__(self, app: DebuggerApp, pilot: Pilot[int], *, waits: bool = False) -> None:
+        """With `waits`, each key waits for the end of the command that it runs."""
         self.app = app
         self.pilot = pilot
+        self._waits = waits
 
     async def press(self, *keys: str) -> None:
         await self.pilot.press(*keys)
         await self.pilot.pause()
+        if self._waits:
+            await self.finished()
+
+    async def finished(self) -> None:
+        """Wait for a command that has gone to the background, as any may on a busy machine."""
+        screen = self.app.screen
+        if isinstance(screen, DebugScreen) and screen.runner.busy:
+            await screen.runner.finished()
+            await self.pilot.pause()
 
     async def type(self, text: str) -> None:
         """Type a text: where it goes into an input all of it at once, as when it is pasted."""
@@ -69,13 +80,17 @@ class Driver:
 
 @asynccontextmanager
 async def opened(
-    graph: str | Graph | None = "xor", size: tuple[int, int] = (80, 24), **options: Any
+    graph: str | Graph | None = "xor",
+    size: tuple[int, int] = (80, 24),
+    *,
+    waits: bool = True,
+    **options: Any,
 ) -> AsyncIterator[Driver]:
     loaded = load_graph(graph) if isinstance(graph, str) else graph
     app = DebuggerApp(loaded, history_memory=2**24, **options)
     async with app.run_test(size=size) as pilot:
         await pilot.pause()
-        yield Driver(app, pilot)
+        yield Driver(app, pilot, waits=waits)
 
 
 LENGTH = 21  # of an SGD step of xor: 1 feed, 5 forward, 11 backward, 4 updates

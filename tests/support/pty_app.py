@@ -157,6 +157,23 @@ class PtyApp:
                 got += data
         return bytes(got)
 
+    def rest(self, timeout: float = 20.0) -> None:
+        """Wait until the output is idle and no thread of the process is at work."""
+        end = time.monotonic() + timeout
+        while (self.settle(first=0.2, idle=0.2) or self._at_work) and time.monotonic() < end:
+            pass
+
+    @property
+    def _at_work(self) -> bool:
+        """Whether a thread of the process runs, or waits for a processor of a busy machine."""
+        tasks = Path(f"/proc/{self.process.pid}/task")
+        # Without a /proc nothing is known, and a thread may end meanwhile.
+        with contextlib.suppress(OSError):
+            for thread in tasks.iterdir():
+                if (thread / "stat").read_text().rpartition(")")[2].split()[0] == "R":
+                    return True
+        return False
+
     def wait_for(self, wanted: str, timeout: float = 20.0, *, idle: bool = True) -> None:
         """Wait until `wanted` is on the screen and, unless told otherwise, the output is idle."""
         end = time.monotonic() + timeout
@@ -167,8 +184,7 @@ class PtyApp:
                     raise AssertionError(f"{wanted!r} is not on the screen:\n{self.text}")
             self._read(min(left, 0.2))
         if idle:
-            # A busy machine may be slow between its first frames.
-            self.settle(first=0.2, idle=0.2)
+            self.rest(end - time.monotonic())
 
     def wait_for_bytes(self, wanted: bytes, timeout: float = 20.0) -> None:
         """Wait until `wanted` has been sent, and not a moment longer."""

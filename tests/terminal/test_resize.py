@@ -40,9 +40,10 @@ def start() -> Iterator[Start]:
 
 def assert_whole(app: PtyApp) -> None:
     """What is shown is what is shown when all of it is drawn again."""
-    app.settle(first=0.3, idle=0.2)
+    app.rest()
     shown = app.text
-    app.press("ctrl+l", idle=0.2)
+    app.press("ctrl+l")
+    app.rest()
     assert app.text == shown
 
 
@@ -119,8 +120,7 @@ def test_each_screen_comes_back_as_it_was(start: Start) -> None:
         app.resize(50, 12)
         app.wait_for("mfdebug needs")
         app.resize(80, 24)
-        app.settle(first=1.0, idle=0.3)
-        assert app.text == before
+        app.wait_for(before)
         app.press("tab" if keys == "tab" else "escape")
 
 

@@ -122,7 +122,7 @@ async def test_a_click_beyond_the_curve_goes_to_its_last_step_and_runs_nothing()
 
 
 async def test_the_curve_grows_while_a_run_goes_on_and_the_bar_with_it() -> None:
-    async with opened() as driver:
+    async with opened(waits=False) as driver:
         await driver.press("colon")
         await driver.type("sgd 90000000")
         await driver.press("enter")
@@ -148,7 +148,7 @@ async def test_the_curve_grows_while_a_run_goes_on_and_the_bar_with_it() -> None
 
 
 async def test_a_run_to_a_stop_says_what_is_known_and_its_curve_ends_where_it_stops() -> None:
-    async with opened(commands=["break if sgd_step == 9990", "sgd 2"]) as driver:
+    async with opened(commands=["break if sgd_step == 9990", "sgd 2"], waits=False) as driver:
         seen: set[str] = set()
         await driver.press("c")
         while driver.screen.runner.busy:

@@ -14,9 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from mfdebug.opening.graphs import load_graph
-from mfdebug.tui.app import DebuggerApp
-from tests.support.screen_text import screen_text
+from tests.support.app_driver import opened
+from tests.support.rounding import assert_same
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -79,17 +78,12 @@ SCREENS = {
 @pytest.mark.parametrize("name", SCREENS)
 async def test_the_screen_is_as_it_was(name: str) -> None:
     graph, size, keys = SCREENS[name]
-    app = DebuggerApp(load_graph(graph) if graph else None, history_memory=2**24)
-    async with app.run_test(size=size) as pilot:
-        await pilot.pause()
+    async with opened(graph, size) as driver:
         for key in keys.split():
-            await pilot.press(key)
-        await pilot.pause()
-        # A run of many steps may have gone to the background.
-        await pilot.pause(0.4)
-        shown = screen_text(app) + "\n"
+            await driver.press(key)
+        shown = driver.text + "\n"
     path = GOLDEN / f"{name}.txt"
     if os.environ.get("GOLDEN") == "write":
         path.parent.mkdir(exist_ok=True)
         path.write_text(shown, encoding="utf-8")
-    assert shown == path.read_text(encoding="utf-8")
+    assert_same(shown, path.read_text(encoding="utf-8"))

@@ -19,6 +19,7 @@ from mfdebug.core.circuit.text import plain_text
 from mfdebug.core.commands.status import status
 from mfdebug.core.timeline.debugger import Debugger
 from tests.core.circuit.graphs import SHIPPED, WRITES, shipped
+from tests.support.rounding import assert_same
 
 GOLDEN = Path(__file__).with_name("golden")
 PANES = {"80": (80, 17), "120": (120, 33)}
@@ -54,4 +55,4 @@ def test_a_shipped_graph_is_drawn_as_it_was(name: str, pane: str) -> None:
     path = GOLDEN / f"{name}-{pane}.txt"
     if WRITES:
         path.write_text(text, encoding="utf-8")
-    assert text == path.read_text(encoding="utf-8")
+    assert_same(text, path.read_text(encoding="utf-8"))
