@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
 # What `loading` has disabled and nothing has enabled since.
 _collector_held = False
@@ -50,6 +52,20 @@ def loaded(*, keep: bool = False) -> None:
     if not keep:
         gc.unfreeze()
     gc.enable()
+
+
+def load_late(*modules: str) -> None:
+    """Import modules that were not needed at the start, and exempt them from collection, too."""
+    # What is exempt stays for good, garbage as well: not each time that a screen is opened.
+    if all(module in sys.modules for module in modules):
+        return
+    was_enabled = gc.isenabled()
+    gc.disable()
+    for module in modules:
+        import_module(module)
+    gc.freeze()
+    if was_enabled:
+        gc.enable()
 
 
 def raise_interrupts() -> None:

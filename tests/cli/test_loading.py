@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gc
 import signal
+import sys
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from mfdebug.loading import loaded, loading
+from mfdebug.loading import load_late, loaded, loading
 from miniflow.garbage import collector_paused
 from miniflow.graph import Graph
 from miniflow.node import Input
@@ -48,6 +49,16 @@ def test_the_app_keeps_what_the_start_created_out_of_later_scans() -> None:
         assert gc.isenabled()
         assert gc.get_freeze_count() > 10_000
     assert gc.get_freeze_count() > 10_000
+
+
+def test_what_is_loaded_late_is_kept_out_of_scans_too() -> None:
+    before = gc.get_freeze_count()
+    load_late("mfdebug.loading")
+    assert gc.get_freeze_count() == before
+    sys.modules.pop("colorsys", None)
+    load_late("mfdebug.loading", "colorsys")
+    assert gc.get_freeze_count() > before
+    assert gc.isenabled()
 
 
 def test_a_collector_that_is_not_held_stays_as_it_is() -> None:

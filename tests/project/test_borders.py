@@ -73,6 +73,14 @@ def test_a_run_file_is_read_without_the_debugger() -> None:
     assert not any(name.startswith(("mfdebug.core", "mfdebug.tui")) for name in loaded)
 
 
+def test_the_first_screen_loads_no_explanation_plot_or_quiz() -> None:
+    loaded = loaded_by("import mfdebug.tui.app")
+    late = ("mfdebug.core.explain.report", "mfdebug.core.explain.ops.", "mfdebug.core.quiz.")
+    late += ("mfdebug.core.landscape.", "mfdebug.core.answers.", "mfdebug.core.plots.cost_curve")
+    late += ("mfdebug.tui.widgets.node_lines", "mfdebug.tui.widgets.tensor")
+    assert not [name for name in loaded if name.startswith(late)]
+
+
 @pytest.mark.parametrize("option", ["--help", "--version", "--list"])
 def test_help_version_and_list_load_neither_numpy_nor_textual(option: str) -> None:
     code = f"""

@@ -20,6 +20,7 @@ from mfdebug.core.session.reply import Reply, Target
 from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver
 from mfdebug.core.timeline.entry_ref import EntryRef
+from mfdebug.loading import load_late
 from mfdebug.tui.autoplay import Autoplay
 from mfdebug.tui.count import Count
 from mfdebug.tui.finder import Finder
@@ -43,6 +44,12 @@ from mfdebug.tui.widgets.status_line import StatusLine
 from miniflow.errors import MiniflowError
 
 ONE_STEP = "step {n}"
+# What a step explains and shows: a hundred modules, which would make the first frame later.
+NEEDED_BY_KEYS = (
+    "mfdebug.core.explain.moment_text",
+    "mfdebug.core.explain.ops.families",
+    "mfdebug.tui.widgets.node_content",
+)
 
 
 class DebugScreen(QuizKeys):
@@ -183,9 +190,10 @@ class DebugScreen(QuizKeys):
         self.completed(self._prepare)
 
     def _prepare(self) -> None:
-        """Mount what the first frame does not show and the first keys need."""
+        """Mount and import what the first frame does not show and the first keys need."""
         self.prompt()
         self.panels.prepare()
+        load_late(*NEEDED_BY_KEYS)
 
     # Commands ----------------------------------------------------------------------------
 
