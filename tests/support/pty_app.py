@@ -221,6 +221,10 @@ class PtyApp:
         for key in keys:
             self.send(KEYS.get(key, key).encode())
             got += self.settle(first, idle)
+            # On a busy machine the answer may be late; one to a key that starts a run has no end.
+            patience = time.monotonic() + 2.0
+            while self._at_work and time.monotonic() < patience:
+                got += self.settle(idle, idle)
         return bytes(got)
 
     def resize(self, columns: int, rows: int) -> bytes:
