@@ -48,7 +48,7 @@ def _shown(session: Session, debugger: ComputedDebugger, layer: str, *, unrolls:
     if unrolls:
         layers = [*debugger.unrolled, layer]
     else:
-        layers = [one for one in debugger.unrolled if one != layer]
+        layers = [unrolled for unrolled in debugger.unrolled if unrolled != layer]
     target = UnrolledDebugger(rolled, layers) if layers else rolled
     left = carry(debugger, target, session.progress)
     session.use(target)
