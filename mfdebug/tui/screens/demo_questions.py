@@ -13,9 +13,9 @@ from mfdebug.core.quiz.question import Question
 from mfdebug.core.quiz.scripted import answer_words, verdict
 from mfdebug.tui.keys import KeyHint, keys_of
 from mfdebug.tui.screens.debug import DebugScreen
-from mfdebug.tui.screens.prompt_keys import ANSWER
 from miniflow.errors import MiniflowError
 
+ANSWER = "answer "
 HINTS_ASKED = [
     ("quiz-enter", "answer"),
     ("demo-on", "next beat"),
