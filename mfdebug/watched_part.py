@@ -75,7 +75,7 @@ class Watching:
         try:
             recorder.end()
         except BaseException:
-            # The writer would wait for an end that it is never told of.
+            # The writer would wait for an end that is never reported to it.
             self._abandon(recorder.ring)
             raise
         finally:
