@@ -14,7 +14,6 @@ from mfdebug.core.commands.live_modules import LiveModules
 from mfdebug.core.session.session import Session
 from mfdebug.tui.keys import keys_of
 from mfdebug.tui.run_progress import RunProgress
-from mfdebug.tui.shown_node import ShownNode
 from mfdebug.tui.widgets.arrangement import LEAST_FOR_CURVE, Arrangement, arrange
 from mfdebug.tui.widgets.circuit import CircuitView
 from mfdebug.tui.widgets.cost_plot import CostPlot
@@ -27,6 +26,7 @@ from mfdebug.tui.widgets.panel import Panel, show_all
 from mfdebug.tui.widgets.panel_title import PanelTitle
 from mfdebug.tui.widgets.plot_panel import PlotPanel
 from mfdebug.tui.widgets.quiz_panel import QuizPanel
+from mfdebug.tui.widgets.shown_node import ShownNode
 from mfdebug.tui.widgets.side_list import SideList
 from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
