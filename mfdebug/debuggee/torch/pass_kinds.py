@@ -5,7 +5,7 @@ That is seen in the engine's own graph, node by node.
 
 from __future__ import annotations
 
-from mfdebug.debuggee.pace import MAX_KINDS
+from ..pace import MAX_KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
