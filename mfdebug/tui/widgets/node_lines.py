@@ -29,9 +29,11 @@ from mfdebug.tui.widgets.equations import equation_lines, text_lines
 from mfdebug.tui.widgets.flow_lines import FlowLines
 from mfdebug.tui.widgets.input_lines import InputLines
 from mfdebug.tui.widgets.node_look import Look
-from mfdebug.tui.widgets.node_tensors import LEAST_ROWS, NodeTensors
+from mfdebug.tui.widgets.node_tensors import LEAST_ROWS, NodeTensors, paint_of
 from mfdebug.tui.widgets.product_lines import LEAST_WIDTH, ProductLines
 from mfdebug.tui.widgets.tensor import Line
+from mfdebug.tui.widgets.tensor_columns import NumberSpan
+from mfdebug.tui.widgets.tensor_view import TensorView
 from miniflow.node import Input
 
 # Lines of a title; a formula of many names is cut after them.
@@ -46,7 +48,7 @@ class NodeLines:
     """The lines of one node at the present moment, reported for its selected `entry`.
 
     `gradient_asked` says that commands take the entry from the gradient, not from the value.
-    `picture` is what an image of its tensors is. `tensors` are its value and its gradient.
+    `picture` is what an image of its tensors is.
     """
 
     def __init__(
@@ -68,7 +70,7 @@ class NodeLines:
         self._dim = look.style("dim")
         where = debugger.where
         self._now = where.phase if where.node == node else ""
-        self.tensors = NodeTensors(
+        self._tensors = NodeTensors(
             debugger,
             node,
             self._report,
@@ -77,6 +79,16 @@ class NodeLines:
             previous=previous,
             picture=picture,
         )
+
+    @property
+    def shown(self) -> TensorView | None:
+        """How its tensors are shown, if they have several entries."""
+        return self._tensors.shown
+
+    @property
+    def spans(self) -> list[NumberSpan]:
+        """Where the entries of value and gradient are."""
+        return self._tensors.spans
 
     def lines(self) -> list[Line]:
         """Return all lines: a title, the update, value and gradient, what flows, the rule's role.
@@ -91,9 +103,9 @@ class NodeLines:
             above, below = self._around_tensors(at_work)
             room = look.height - len(above) - len(below)
             if look.zoomed or room >= LEAST_ROWS:
-                return [*above, *self.tensors.lines(room, len(above)), *below]
+                return [*above, *self._tensors.lines(room, len(above)), *below]
         above, below = self._around_tensors([])
-        tensors = self.tensors.lines(look.height - len(above) - len(below), len(above))
+        tensors = self._tensors.lines(look.height - len(above) - len(below), len(above))
         lines = [*above, *tensors, *below]
         return [*lines, *self._filling(look.height - len(lines))]
 
@@ -106,7 +118,7 @@ class NodeLines:
         else:
             above = [*title, *self._update(), *working]
             below = list(flow.lines())
-        return [*above, *self.tensors.lines(0, len(above)), *below]
+        return [*above, *self._tensors.lines(0, len(above)), *below]
 
     def _around_tensors(self, at_work: list[MatrixProduct]) -> tuple[list[Line], list[Line]]:
         """Return the lines above and below value and gradient."""
@@ -155,12 +167,12 @@ class NodeLines:
         yield from self._equation(text, number)
 
     def _equation(self, text: str, number: float) -> Iterable[Line]:
-        return equation_lines(text, number, self._width, self._dim, self._look.paint(now=True))
+        return equation_lines(text, number, self._width, self._dim, paint_of(self._look, now=True))
 
     def _working(self, at_work: list[MatrixProduct]) -> Iterable[Line]:
         """Yield how the selected entry of the value was computed, and notes."""
         shown = self._report
-        below = self._single and (self._now != "backward" or self.tensors.working_fits)
+        below = self._single and (self._now != "backward" or self._tensors.working_fits)
         above = any(product.input_index is None for product in at_work)
         if shown.working and shown.value is not None and not below and not above:
             name = f"{shown.name}{index_text(shown.index)}"
@@ -181,7 +193,7 @@ class NodeLines:
     def _flow_lines(self, at_work: list[MatrixProduct]) -> FlowLines:
         key = self._look.keys.name("order-open")
         explained = [product.input_index for product in at_work]
-        paint = self._look.paint(now=True)
+        paint = paint_of(self._look, now=True)
         return FlowLines(self._report, self._width, paint, key, explained, self._larger())
 
     def _larger(self) -> str:
@@ -199,7 +211,10 @@ class NodeLines:
         """Return the inputs, if there is room for some rows of them."""
         if self._look.roomy or height < LEAST_ROWS - 1:
             return []
-        plain, stale = self._look.paint(asked=False), self._look.paint(stale=True, asked=False)
+        plain, stale = (
+            paint_of(self._look, asked=False),
+            paint_of(self._look, stale=True, asked=False),
+        )
         inputs = InputLines(self._debugger, self._node, self._report.index, plain, stale)
         ascii_only = self._look.ascii_only
         lines = [[], *inputs.lines(self._width, height - 1, ascii_only=ascii_only)]
@@ -219,7 +234,7 @@ class NodeLines:
         return [*received, *sent_products(debugger, node, shown.index)]
 
     def _product_lines(self, products: list[MatrixProduct]) -> Iterable[Line]:
-        paint, ascii_only = self._look.paint(), self._look.ascii_only
+        paint, ascii_only = paint_of(self._look), self._look.ascii_only
         for product in products:
             yield []
             yield from ProductLines(

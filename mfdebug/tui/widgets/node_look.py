@@ -8,7 +8,6 @@ from msgspec import Struct
 from rich.style import Style
 
 from mfdebug.config.bindings import Keys
-from mfdebug.tui.widgets.tensor import Paint
 from mfdebug.tui.widgets.tensor_view import View
 
 
@@ -31,7 +30,3 @@ class Look(Struct, frozen=True):
     ascii_only: bool = False
     view: View = "numbers"
     half_blocks: bool = False
-
-    def paint(self, *, now: bool = False, stale: bool = False, asked: bool = True) -> Paint:
-        """Return how numbers are styled."""
-        return Paint(self.style, now=now, stale=stale, weighed=not self.roomy, asked=asked)

@@ -319,8 +319,8 @@ class NodePanel(LinesView, can_focus=True):
             picture=self._picture if self._view == "picture" else None,
         )
         lines = node_lines.lines()
-        self._shown_tensors = node_lines.tensors.shown
-        self._spans = node_lines.tensors.spans
+        self._shown_tensors = node_lines.shown
+        self._spans = node_lines.spans
         return lines
 
     def _previous_pass(self, node: int) -> PreviousPass | None:

@@ -17,7 +17,7 @@ from mfdebug.tui.terminal.text_fitting import wrap_terms
 from mfdebug.tui.widgets.equations import equation_lines, text_lines
 from mfdebug.tui.widgets.heat_cells import Shading
 from mfdebug.tui.widgets.node_look import Look
-from mfdebug.tui.widgets.tensor import GAP, Line
+from mfdebug.tui.widgets.tensor import GAP, Line, Paint
 from mfdebug.tui.widgets.tensor_columns import (
     ASKED,
     NOT_ASKED,
@@ -101,7 +101,7 @@ class NodeTensors:
         return max(LEAST_ROWS, self._look.height // (2 if self._look.zoomed else 3))
 
     def _absent(self, label: str, reason: str) -> Iterable[Line]:
-        yield from heading(NOT_ASKED + label, [(reason,)], self._width, self._look.paint())
+        yield from heading(NOT_ASKED + label, [(reason,)], self._width, paint_of(self._look))
 
     def _no_gradient(self) -> Iterable[Line]:
         shown = self._report
@@ -120,7 +120,7 @@ class NodeTensors:
         if shown.outdated:
             words = f"before {shown.outdated}'s update"
             notes = (f"from {words}, {notes[0]}", f"from {words}", words)
-        paint = self._look.paint(now=self._now == "forward", stale=stale, asked=not self._asked)
+        paint = paint_of(self._look, now=self._now == "forward", stale=stale, asked=not self._asked)
         return ShownTensor("value", "", notes, self._debugger.state.value(self._node), paint)
 
     def _gradient_tensor(self) -> ShownTensor | None:
@@ -133,7 +133,7 @@ class NodeTensors:
         if shown.gradient_freshness is Freshness.PARTIAL:
             words = _partial_words(shown)
             notes = (f"{words}, {notes[0]}", words) if notes[0] else (words,)
-        paint = self._look.paint(now=self._now == "backward", stale=stale, asked=self._asked)
+        paint = paint_of(self._look, now=self._now == "backward", stale=stale, asked=self._asked)
         gradient = self._debugger.state.gradient(self._node)
         return ShownTensor("gradient", shown.symbol, notes, gradient, paint, signed=True)
 
@@ -143,7 +143,7 @@ class NodeTensors:
         if before is None or before.array is None:
             return None
         notes = self._set_words(before.moment, stale=False)
-        paint = self._look.paint(stale=True, asked=False)
+        paint = paint_of(self._look, stale=True, asked=False)
         symbol = self._report.symbol if self._asked else self._report.name
         meaning = symbol if before.array.size == 1 else ""
         return ShownTensor("previous pass", meaning, notes, before.array, paint, signed=self._asked)
@@ -213,3 +213,8 @@ def _partial_words(node_report: NodeReport) -> str:
     if node_report.reported < node_report.edges or node_report.turn is None:
         return f"{counted} so far"
     return f"complete, {counted}: its turn is moment {node_report.turn}"
+
+
+def paint_of(look: Look, *, now: bool = False, stale: bool = False, asked: bool = True) -> Paint:
+    """Return how numbers are styled in a look."""
+    return Paint(look.style, now=now, stale=stale, weighed=not look.roomy, asked=asked)
