@@ -7,10 +7,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-import mfdebug
 from mfdebug.debuggee import ring as words
 from mfdebug.debuggee.ring import new_ring
-from mfdebug.debuggee.start import record, recorder_here
+from mfdebug.debuggee.start import FOLDER, record, recorder_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ class Watching:
         try:
             recorder.end()
         except BaseException:
-            # The writer would wait for an end that it is never told of.
+            # The writer would wait for an end that is never reported to it.
             self._abandon(recorder.ring)
             raise
         finally:
@@ -100,8 +99,7 @@ class Watching:
         return Path(f"{_program_name()}{number}{SUFFIX}").absolute()
 
     def _start(self, ring: str) -> subprocess.Popen[bytes]:
-        folder = str(Path(mfdebug.__file__ or "").parents[1])
-        paths = os.pathsep.join(filter(None, [folder, os.environ.get("PYTHONPATH")]))
+        paths = os.pathsep.join(filter(None, [FOLDER, os.environ.get("PYTHONPATH")]))
         command = [sys.executable, "-P", "-m", "mfdebug.running.watched"]
         return subprocess.Popen(
             [*command, ring, str(self.path), _program_name(), str(MOST_BYTES), str(os.getpid())],

@@ -76,7 +76,7 @@ def unroll(graph: Graph, name: str) -> Unrolled:
             writer = _Writer(layer, inputs, given, graph.by_name)
             copy = writer.write()
             nodes += writer.nodes
-            inner += [one.label for one in writer.nodes]
+            inner += [node.label for node in writer.nodes]
         else:
             copy = _copied(node, inputs)
         copies.append(copy)

@@ -50,7 +50,7 @@ examples:
   mfdebug xor --batch -c "sgd 3" -c "print cost"
   mfdebug xor --plain                      the same commands at a line prompt
 
-other commands (mfdebug COMMAND --help; a graph file of such a name is ./demo):
+other commands (mfdebug COMMAND --help; a graph file of that name is ./demo):
 """ + "\n".join(f"  mfdebug {name:<32} {words}" for name, words in COMMANDS.items())
 
 
@@ -239,7 +239,7 @@ def quiz_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="mfdebug quiz",
         description="Predict what backpropagation computes, over the shipped graphs from simple "
-        "to hard. It continues where it was left.",
+        "to hard. It continues where you left off.",
         epilog="Without a terminal, or with --plain, each line of the input is an answer.",
     )
     complete_with(
@@ -248,13 +248,13 @@ def quiz_parser() -> argparse.ArgumentParser:
         ),
         course_graphs,
     )
-    parser.add_argument("--restart", action="store_true", help="start the course anew")
+    parser.add_argument("--restart", action="store_true", help="start the course again")
     complete_with(
         parser.add_argument(
             "--seed",
             metavar="N",
             type=seed,
-            help="ask about other entries and inputs (default 0); another one starts anew",
+            help="ask about other entries and inputs (default 0); another seed restarts the course",
         ),
         nothing,
     )

@@ -22,7 +22,6 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver, SessionStore
 from mfdebug.loading import loaded, raise_interrupts
 from mfdebug.opening.programs import attach, open_program
-from mfdebug.opening.readers import Kind, reader_of
 from mfdebug.opening.runs import open_run, origin_of
 from mfdebug.running.attached import Attached
 from mfdebug.running.debuggee import Debuggee
@@ -124,8 +123,9 @@ def debug_run_file(options: argparse.Namespace, settings: Settings) -> int:
     """Debug a recorded run."""
     lines = lines_of(options.commands or [])
     session = open_run(options.graph)
+    on_screen = wants_screen(options)
     return _debug(
-        session, lines, options, settings, session.origin, on_screen=wants_screen(options)
+        session, lines, options, settings, session.origin, on_screen=on_screen, is_run=True
     )
 
 
@@ -137,8 +137,9 @@ def _debug(
     origin: Origin | None,
     *,
     on_screen: bool,
+    is_run: bool = False,
 ) -> int:
-    """Debug the run of a program as the options say."""
+    """Debug a program, or a recorded run, as the options say."""
     store = SessionStore(check_known)
     autosaver = None if origin is None else AutoSaver(store, origin)
     if autosaver is not None:
@@ -150,7 +151,6 @@ def _debug(
         able = abilities_of(settings)
         from mfdebug.tui.app import run_session
 
-        is_run = not options.attach and reader_of(options.graph).kind is Kind.RUN
         return run_session(
             session,
             commands=lines,
@@ -177,7 +177,6 @@ def _debug(
         return run_batch(session, lines, as_json=options.json, check_all=options.check, last=last)
     from mfdebug.cli.prompt import Plain
 
-    # The program may read the input after a command.
     autosaver = autosaver if sys.stdin.isatty() else None
-    shares_input = reader_of(options.graph).kind is not Kind.RUN
-    return Plain(session, autosaver, shares_input=shares_input).run(lines)
+    # The program may read the input after a command.
+    return Plain(session, autosaver, shares_input=not is_run).run(lines)

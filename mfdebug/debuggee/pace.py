@@ -14,7 +14,7 @@ BURST = 1.0
 SHARE = 0.1
 # Passes that are watched at most until the kind comes again with which watching began.
 MAX_CYCLE = 8
-# Kinds whose own time is remembered.
+# Kinds of passes that are remembered.
 MAX_KINDS = 2000
 # What watching takes, as a multiple of what is measured while it is done: the calls that torch
 # makes to us are not. The first guess, and the most that is believed when passes have been timed

@@ -66,13 +66,13 @@ def _scopes(frame: FrameType | None, names: Names) -> Iterator[tuple[Any, Set[st
             frames.append(frame)
         frame = frame.f_back
     of_modules = {
-        id(one.f_globals): loop_variables(one.f_code)
-        for one in frames
-        if one.f_locals is one.f_globals
+        id(caller.f_globals): loop_variables(caller.f_code)
+        for caller in frames
+        if caller.f_locals is caller.f_globals
     }
-    for one in frames:
-        yield one.f_locals, loop_variables(one.f_code)
-        yield one.f_globals, of_modules.get(id(one.f_globals), frozenset())
+    for caller in frames:
+        yield caller.f_locals, loop_variables(caller.f_code)
+        yield caller.f_globals, of_modules.get(id(caller.f_globals), frozenset())
 
 
 def _then(queue: list[Any], last: list[Any]) -> Iterator[Any]:

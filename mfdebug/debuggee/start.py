@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     # What is done once a module has been imported, by its name.
     Actions = dict[str, Callable[[ModuleType], None]]
 
-# Our own miniflow is installed next to mfdebug.
-ENGINE = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(__file__))), "miniflow", "")
+# The folder that mfdebug is imported from; our own miniflow is installed next to it.
+FOLDER = os.path.dirname(os.path.dirname(os.path.dirname(__file__)))
+ENGINE = os.path.join(FOLDER, "miniflow", "")
 OURS = os.path.dirname(__file__) + os.sep
 # The recorder that forked processes must leave.
 _current: list[Recorder] = []

@@ -141,20 +141,20 @@ class Tape:
 
         Passes of the same `kind` have the same nodes; -1 if that is not known.
         """
-        laid = NumberedPass(cost, backward)
+        numbered = NumberedPass(cost, backward)
         # A function that has raised has no value.
         failed = None if fault is None else fault.node
-        whole = all(node.value is not None or node is failed for node in laid.nodes)
+        whole = all(node.value is not None or node is failed for node in numbered.nodes)
         # Of what was computed before it was watched, there are no values.
         again = self._shown is not None and self._shown[0] is cost
         whole = whole or again
-        structure, trained = self._structure(laid), _held(laid)
+        structure, trained = self._structure(numbered), _held(numbered)
         graph, sharing = self._graphs.of(structure, cost, trained)
         if kind >= 0:
-            hidden = sum(node.hidden for node in laid.nodes)
+            hidden = sum(node.hidden for node in numbered.nodes)
             known = self._outlines.get(kind)
             if known is None or known.gone or hidden <= known.hidden:
-                outline = Outline(structure, laid.numbers[cost], trained, hidden)
+                outline = Outline(structure, numbered.numbers[cost], trained, hidden)
                 self._remember(kind, outline)
             elif fault is None and cost.value is not None and not again:
                 # Its beginning was not watched: an earlier pass shows what it consists of.
@@ -162,13 +162,13 @@ class Tape:
                 return
         if whole and fault is None:
             number = self._recorder.number + (not again)
-            self.on_whole(number, laid.leaves, backward.leaf_gradients())
+            self.on_whole(number, numbered.leaves, backward.leaf_gradients())
         else:
             self.on_part()
-        entries, parts = laid.entries(whole=whole)
+        entries, parts = numbered.entries(whole=whole)
         at = None
         if fault is not None:
-            at = fault.direction, laid.numbers[fault.node], fault.error, fault.message
+            at = fault.direction, numbered.numbers[fault.node], fault.error, fault.message
         if again:
             self._shown = None
         else:
@@ -182,10 +182,10 @@ class Tape:
 
         If its backward follows, that belongs to the same pass.
         """
-        laid = NumberedPass(cost, Backward())
-        structure = self._structure(laid)
-        graph, sharing = self._graphs.of(structure, cost, _held(laid))
-        entries, parts = laid.entries(whole=True)
+        numbered = NumberedPass(cost, Backward())
+        structure = self._structure(numbered)
+        graph, sharing = self._graphs.of(structure, cost, _held(numbered))
+        entries, parts = numbered.entries(whole=True)
         self._recorder.close()
         self._recorder.number += 1
 
@@ -323,17 +323,17 @@ class Tape:
         layout = recorder.optimizers.number_of(form)
         recorder.ring.put(Record(STEP, number, layout=layout, text=settings.encode()), parts)
 
-    def _structure(self, laid: NumberedPass) -> int:
-        key = laid.key()
+    def _structure(self, numbered: NumberedPass) -> int:
+        key = numbered.key()
         known = self._structures.get(key)
         if known is None:
             if len(self._structures) >= MAX_STRUCTURES:
                 self._structures.clear()
-            description = as_json(laid.structure(self._engine, self._site))
+            description = as_json(numbered.structure(self._engine, self._site))
             known = self._structures[key] = self._recorder.structures.number_of(description)
         return known
 
 
-def _held(laid: NumberedPass) -> list[tuple[int, Held]]:
+def _held(numbered: NumberedPass) -> list[tuple[int, Held]]:
     """Return the inputs that are trained, as the program holds them."""
-    return [(i, node.instance) for i, node in laid.leaves if node.instance is not None]
+    return [(i, node.instance) for i, node in numbered.leaves if node.instance is not None]

@@ -13,11 +13,10 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-import mfdebug
 from mfdebug.debuggee import ring as words
 from mfdebug.debuggee.recorder import Recorder
 from mfdebug.debuggee.ring import new_ring
-from mfdebug.debuggee.start import record, recorder_here
+from mfdebug.debuggee.start import FOLDER, record, recorder_here
 from mfdebug.debuggee.terminal import new_terminal
 
 # Escape sequences that reset every terminal mode an app may have set.
@@ -111,10 +110,9 @@ class _Debugger:
         return True
 
     def _start(self) -> subprocess.Popen[bytes]:
-        package_folder = str(Path(mfdebug.__file__ or "").parents[1])
         before = os.environ.get("PYTHONPATH")
         # The program may have imported us through a path of its own.
-        paths = os.pathsep.join(filter(None, [package_folder, before]))
+        paths = os.pathsep.join(filter(None, [FOLDER, before]))
         environment = {**os.environ, "PYTHONPATH": paths}
         name = Path(sys.argv[0] or "program").stem
         command = [sys.executable, "-m", "mfdebug", "--attach", self._ring.path]

@@ -10,21 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NoReturn, Protocol
 
-import numpy as np
-
 from mfdebug.core.format.hints import GO_BACK
-from mfdebug.core.timeline.cursor import Cursor, DebuggerError, Progress, Update
+from mfdebug.core.timeline.cursor import Cursor, DebuggerError, Progress
 from mfdebug.core.timeline.debugger import Debugger, OtherRun, SetTrace
 from mfdebug.core.timeline.edits import Edit
-from mfdebug.core.timeline.method import Method
 from mfdebug.core.timeline.timeline import Moment
-from mfdebug.recording.left_alone import is_left_alone
 from mfdebug.recording.nodes import RecordedGraph
-from mfdebug.recording.optimizers.method import method_of
 from mfdebug.recording.pass_ends import PassEnds
 from mfdebug.recording.plan import RecordedPlan
 from mfdebug.recording.program_advance import ProgramAdvance
-from miniflow.ops.base import Array
+from mfdebug.recording.recorded_update import recorded_update
 from miniflow.plans.trace import Trace
 
 
@@ -197,7 +192,7 @@ class RecordedCursor(Cursor):
         self.plan.go_to(step, position)
         self.plan.learning_rate = self.plan.rate
         self._note_costs(self.costs_reached)
-        self.last_update = self._update_here()
+        self.last_update = recorded_update(self.plan, self.where)
 
     def _note_costs(self, passes: int) -> None:
         """Add the costs of the first `passes` passes to the curve."""
@@ -215,37 +210,6 @@ class RecordedCursor(Cursor):
             return progress(moment)
 
         return report
-
-    def _update_here(self) -> Update | None:
-        where = self.where
-        if where.phase != "update" or where.node is None:
-            return None
-        found, position = self.plan.present, self.timeline.position(self.moment)
-        before = None if found is None else found.value(where.node, position - where.part)
-        after = self.plan.known_value(where.node)
-        if before is None or after is None or before.shape != after.shape:
-            return None
-        after_update = self.plan.value(where.node)
-        method = self._method(where.node, before)
-        if method is not None:
-            old = before if method.before is None else method.before
-            rate = method.rate
-            return Update(old.astype(np.float64), after_update, rate, method=method)
-        rate = self.plan.updates.of(self.sgd_step).rate_of(where.node)
-        alone = is_left_alone(self._run, self.steps, self.sgd_step, where.node, after)
-        return Update(before.astype(np.float64), after_update, rate, left_alone=alone)
-
-    def _method(self, node: int, before: Array) -> Method | None:
-        """Return how an optimizer of the program updated an input after the present pass."""
-        run, number = self._run, self.steps[self.sgd_step]
-        steps, found = run.optimizer_steps(number), self.plan.present
-        if not steps or found is None:
-            return None
-        later = None
-        if number + 1 < len(run) and run.outline(number + 1).graph == found.outline.graph:
-            later = run.inputs(number + 1).get(node)
-        gradient = found.gradient(node, self.timeline.length)
-        return method_of(steps, node, before, gradient, later)
 
     def _reach(self, target: int, progress: Progress | None) -> int:
         """Run the program towards `target`; return the moment that was reached."""

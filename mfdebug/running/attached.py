@@ -33,8 +33,8 @@ class Attached(Debuggee):
         return self.intake.over or os.getppid() != self._program
 
     def kill(self) -> None:
-        """Detach from the program, which continues alone when this process has ended."""
-        self._detaching = True
+        """Let the program continue alone, as soon as this process has ended."""
+        self._quitting = True
         self.poll()
         # It waits at the end of a pass, where it notices that this process has ended.
         self.ring.set_word(words.STOP_AT, 0)

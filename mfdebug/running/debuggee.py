@@ -41,7 +41,8 @@ class Debuggee:
         self._reading = reading
         # The app polls while it quits, and its worker may poll at the same time.
         self._lock = threading.Lock()
-        self._detaching = False
+        # Whether the debugger quits, so that `run_to` is to return.
+        self._quitting = False
         self._closed = False
         keep_freed_memory()
         if reading is not None:
@@ -52,7 +53,7 @@ class Debuggee:
         raise NotImplementedError
 
     def kill(self) -> None:
-        """Detach from the program; end it if it was started for the debugger."""
+        """Let the program continue alone; end it if it was started for the debugger."""
         raise NotImplementedError
 
     # Running -----------------------------------------------------------------------------------
@@ -86,7 +87,7 @@ class Debuggee:
             self.ring.set_word(words.RESUMED, self.ring.word(words.RESUMED) + 1)
         delay, deadline = POLL_INTERVAL, 0.0
         rests_at = 0
-        while not (self.ended or self._detaching or self._waits_at_end_of(number, begun=begun)):
+        while not (self.ended or self._quitting or self._waits_at_end_of(number, begun=begun)):
             if self.traced_at not in (None, traced_before):
                 break
             if self.poll():

@@ -123,7 +123,7 @@ class Program(Debuggee):
 
     def kill(self) -> None:
         """End the program, whatever it is doing."""
-        self._detaching = True
+        self._quitting = True
         for number in (signal.SIGTERM, signal.SIGKILL):
             self.poll()
             if self.ended:

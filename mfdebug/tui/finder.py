@@ -8,8 +8,8 @@ from mfdebug.core.commands.table import split
 from mfdebug.core.explain.scopes import Scope
 from mfdebug.core.format.hints import FIND
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
-from mfdebug.tui.shown_node import ShownNode
 from mfdebug.tui.widgets.order_tree import Bookmark, OrderTree
+from mfdebug.tui.widgets.shown_node import ShownNode
 
 if TYPE_CHECKING:
     from mfdebug.core.explain.node_search import NodeSearch

@@ -87,9 +87,10 @@ def legible(theme: Theme, least: float = TEXT) -> Theme:
         **dict.fromkeys(("block-cursor-foreground", "block-cursor-blurred-foreground"), foreground),
     }
     changed: dict[str, Any] = {
-        name: one.hex for name, one in {**grounds, **colours, "foreground": foreground}.items()
+        name: colour.hex
+        for name, colour in {**grounds, **colours, "foreground": foreground}.items()
     }
-    added = {name: one.hex for name, one in variables.items()}
+    added = {name: colour.hex for name, colour in variables.items()}
     return replace(theme, variables={**theme.variables, **added}, **changed)
 
 
@@ -97,8 +98,8 @@ def _nearest(start: Color, end: Color, others: Sequence[Color], least: float) ->
     """Return the first colour on the way from `start` to `end` with this contrast to all others."""
     grounds = [brightness(other) for other in others]
     for step in range(_STEPS):
-        one = start.blend(end, step / _STEPS, 1) if step else start
-        light = brightness(one)
+        mixed = start.blend(end, step / _STEPS, 1) if step else start
+        light = brightness(mixed)
         if min(_ratio(light, ground) for ground in grounds) >= least:
-            return one
+            return mixed
     return end

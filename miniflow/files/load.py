@@ -7,24 +7,23 @@ give the file's name and the JSON path.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-from msgspec import UNSET, UnsetType
+from msgspec import UnsetType
 
 from miniflow import limits
 from miniflow.errors import FeedError, FileError, GraphError, MiniflowError, nearest
 from miniflow.files import paths
 from miniflow.files.constants import with_constants
 from miniflow.files.decode import A_NAME, decode
-from miniflow.files.op_hints import op_hint
-from miniflow.files.op_state import check_op_states, read_op_state
+from miniflow.files.nodes import NodeLoader
+from miniflow.files.op_state import check_op_states
 from miniflow.files.schema import (
     DataForm,
     GraphForm,
-    NodeForm,
     TrainingForm,
     given,
     make_optimizer,
@@ -32,16 +31,13 @@ from miniflow.files.schema import (
 )
 from miniflow.files.sources import Sources
 from miniflow.files.state import read_state
-from miniflow.files.values import Value, read_array, scalar_or_array, shown
+from miniflow.files.values import read_array, scalar_or_array, shown
 from miniflow.garbage import collector_paused
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
-from miniflow.ops import OPS
-from miniflow.ops.base import shape_text
 from miniflow.plans.integers import type_class_numbers
 from miniflow.structure import check_declared
 from miniflow.text.characters import is_printable
-from miniflow.toposort import CycleError, topological_order
 from miniflow.training.data import Data
 from miniflow.training.groups import Group
 from miniflow.training.optimizers import SGD
@@ -71,10 +67,6 @@ def loads(
     return graph
 
 
-class _NotInOrder(Exception):  # noqa: N818 - not an error: the nodes are then sorted.
-    """A node takes an input that comes later in the file, or does not exist."""
-
-
 class _Loader:
     """Turns the form of a file into its graph. Locations (`where`) start with the file's name."""
 
@@ -83,12 +75,8 @@ class _Loader:
         self.folder = folder
         self.file = file
         self.name = form.name or self._default_name()
-        form.nodes, self.constants = with_constants(form.nodes)
+        form.nodes, constants = with_constants(form.nodes)
         self.names = [node.name for node in form.nodes]
-        # Numbers among the inputs of ops are names by now; their type does not say so.
-        self.index: dict[str | float, int] = dict(
-            zip(self.names, range(len(self.names)), strict=True)
-        )
         self.dtype: np.dtype[Any] = np.dtype(form.dtype or "float64")
         try:
             self.training = _training(form.training or TrainingForm())
@@ -96,7 +84,7 @@ class _Loader:
             where = f"{file}: $.training"
             raise FileError(error.problem, where=where, hint=error.hint) from None
         self.digest = hashlib.sha256()
-        self.sources = self._open_sources()
+        self.nodes = NodeLoader(form.nodes, constants, self.dtype, file, self._open_sources)
 
     def _open_sources(self) -> Sources:
         return Sources(self.folder, self.dtype, self.training.seed, self.digest)
@@ -105,7 +93,7 @@ class _Loader:
         """Return the graph, fully checked."""
         form = self.form
         self._check_names()
-        nodes, inbound = self._nodes()
+        nodes, inbound = self.nodes.load()
         made = dict(zip(self.names, nodes, strict=True))
         cost = None
         if isinstance(form.cost, str):
@@ -149,7 +137,7 @@ class _Loader:
         if where == "data" or where.startswith(("data.feeds", "training.")):
             return error.within(f"{self.file}: $.{where}")
         if where in self.names and where != self.name:
-            return error.within(f"{self._node(self.names.index(where))} ({where})")
+            return error.within(f"{self.nodes.where(self.names.index(where))} ({where})")
         return error.within(self.file)
 
     # Names -------------------------------------------------------------------------------
@@ -165,7 +153,7 @@ class _Loader:
         self._check_printable(self.form.name or "", "$.name")
         for line in (self.form.description or "").splitlines():
             self._check_printable(line, "$.description", "printable characters")
-        if len(self.index) == len(self.names):
+        if len(self.nodes.index) == len(self.names):
             return
         first: dict[str, int] = {}
         for position, name in enumerate(self.names):
@@ -200,159 +188,6 @@ class _Loader:
             )
         return node
 
-    # Nodes -------------------------------------------------------------------------------
-
-    def _nodes(self) -> tuple[list[Node], list[list[int]] | None]:
-        """Return the nodes in file order, and the inputs of each as node indices.
-
-        The indices are None if the file is not in topological order; most files are.
-        """
-        made: list[Node | None] = [None] * len(self.names)
-        try:
-            inbound = self._make_all(made, range(len(made)))
-        except _NotInOrder:
-            self.sources = self._open_sources()
-            self._make_all(made, self._order())
-            inbound = None
-        return cast("list[Node]", made), inbound
-
-    def _make_all(self, made: list[Node | None], positions: Iterable[int]) -> list[list[int]]:
-        """Fill `made`; return the input indices of each node, in the order of `positions`."""
-        forms, index = self.form.nodes, self.index
-        inbound: list[list[int]] = []
-        for position in positions:
-            form = forms[position]
-            op = OPS.get(form.op)
-            if op is None:
-                made[position] = self._input(position, form)
-                inbound.append([])
-                continue
-            if not (form.value is form.shape is form.trainable is form.image is UNSET):
-                self._check_op_fields(position, form)
-            sources = []
-            try:
-                if form.inputs:
-                    sources = [index[name] for name in form.inputs]
-            except KeyError:
-                raise _NotInOrder from None
-            inputs = [made[source] for source in sources]
-            if None in inputs:
-                raise _NotInOrder
-            try:
-                node = op.of(cast("list[Node]", inputs), form.name, form.attrs or {})
-            except MiniflowError as error:
-                raise self._op_error(error, position, form) from None
-            if not isinstance(form.state, UnsetType):
-                node.state = read_op_state(node, form.state, self._node(position), self.sources)
-            made[position] = node
-            inbound.append(sources)
-        return inbound
-
-    def _order(self) -> list[int]:
-        """Return the positions in topological order; raise for unknown names and cycles."""
-        inbound: list[list[int]] = []
-        for position, form in enumerate(self.form.nodes):
-            names = cast("list[str]", form.inputs or [])
-            try:
-                inbound.append([self.index[name] for name in names])
-            except KeyError as error:
-                (name,) = error.args
-                raise GraphError(
-                    f"there is no node {shown(name)}",
-                    where=f"{self._node(position)}.inputs[{names.index(name)}] ({form.name})",
-                    hint=nearest(name, self.names),
-                ) from None
-        try:
-            return topological_order(inbound)
-        except CycleError as error:
-            names = [self.names[position] for position in error.cycle]
-            cycle = [*names[:8], "…"] if len(names) > 8 else names
-            raise GraphError(
-                "a cycle: " + " → ".join([*cycle, names[0]]),
-                where=f"{self._node(error.cycle[0])}.inputs",
-                hint="a node cannot depend on its own value",
-            ) from None
-
-    def _node(self, position: int) -> str:
-        return f"{self.file}: $.nodes[{position}]"
-
-    def _op_error(self, error: MiniflowError, position: int, form: NodeForm) -> MiniflowError:
-        """Return an error that an op raised, with the field that causes it."""
-        error.where = ""
-        caused_by_attrs = form.attrs and "attribute" in error.problem
-        field = "attrs" if caused_by_attrs else "inputs"
-        return error.within(f"{self._node(position)}.{field} ({form.name})")
-
-    def _check_op_fields(self, position: int, form: NodeForm) -> None:
-        for field in ("value", "shape", "trainable", "image"):
-            if getattr(form, field) is not UNSET and getattr(form, field) is not False:
-                raise FileError(
-                    f'only an Input has "{field}"; the op of this node is {form.op}',
-                    where=f"{self._node(position)}.{field} ({form.name})",
-                )
-
-    def _input(self, position: int, form: NodeForm) -> Input:
-        where = self._node(position)
-        try:
-            return self._make_input(form, where)
-        except MiniflowError as error:
-            field, colon, rest = error.where.removeprefix(where).partition(": ")
-            error.where = f"{where}{field} ({form.name}){colon}{rest}"
-            raise
-
-    def _make_input(self, form: NodeForm, where: str) -> Input:
-        if form.op != "Input":
-            raise FileError(
-                f"there is no op {shown(form.op)}",
-                where=f"{where}.op",
-                hint=op_hint(form.op),
-            )
-        if form.inputs:
-            raise FileError("an Input takes no inputs", where=f"{where}.inputs")
-        if form.attrs:
-            raise FileError("an Input has no attributes", where=f"{where}.attrs")
-        if form.state:
-            raise FileError("an Input has no state", where=f"{where}.state")
-        value: Value | None = None
-        if type(form.value) is float and self.dtype == np.float64:
-            value = form.value
-        elif not isinstance(form.value, UnsetType):
-            value = self.sources.value(form.value, form.name, f"{where}.value")
-        shape = None
-        if not isinstance(form.shape, UnsetType):
-            shape = tuple(form.shape)
-            # The numbers of a value are counted already.
-            if value is None or np.shape(value) != shape:
-                self.sources.take([size or 1 for size in shape], f"{where}.shape", counts=False)
-        image = None
-        if not isinstance(form.image, UnsetType):
-            image = (form.image[0], form.image[1])
-            known = np.asarray(value).shape if shape is None and value is not None else shape
-            self._check_image(image, known, where)
-        trainable = form.trainable is True
-        made = Input(form.name, value=value, shape=shape, trainable=trainable, image=image)
-        made.constant = form.name in self.constants
-        return made
-
-    def _check_image(
-        self, image: tuple[int, int], shape: Sequence[int | None] | None, where: str
-    ) -> None:
-        """Raise `FileError` unless rows of the shape, or its last two axes, may be such images."""
-        if shape is None:
-            return
-        pixels = image[0] * image[1]
-        if shape and shape[-1] in (None, pixels):
-            return
-        if len(shape) > 1 and all(
-            n in (None, size) for n, size in zip(shape[-2:], image, strict=True)
-        ):
-            return
-        size, found = shape_text(image), shape_text(tuple(shape))
-        raise FileError(
-            f"images of {size} are rows of {pixels} numbers, but the shape is {found}",
-            where=f"{where}.image",
-        )
-
     # Data and feeds ----------------------------------------------------------------------
 
     def _data(self, form: DataForm, made: Mapping[str, Node]) -> Data:
@@ -361,7 +196,7 @@ class _Loader:
             raise FileError("there is no input to feed", where=f"{where}.feeds")
         for name in form.feeds:
             self._known_input(made, name, f"$.data.feeds.{name:.60}")
-        data = Data(self.sources.tables(form, where), standardize=form.standardize or [])
+        data = Data(self.nodes.sources.tables(form, where), standardize=form.standardize or [])
         if isinstance(form.file, str):
             data.file, data.folder, data.columns = form.file, self.folder.resolve(), form.feeds
         return data
@@ -378,8 +213,8 @@ class _Loader:
                     raise FeedError(f"expected numbers, found {array.dtype}", where=where)
             else:
                 array = read_array(value, where)
-            self.sources.take(array.shape, where)
-            node.value = scalar_or_array(self.sources.own(array, where))
+            self.nodes.sources.take(array.shape, where)
+            node.value = scalar_or_array(self.nodes.sources.own(array, where))
 
 
 def _training(form: TrainingForm) -> Training:

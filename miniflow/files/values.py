@@ -22,11 +22,6 @@ Value = float | Array
 SPELLED = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
-def read_value(value: Any, where: str, dtype: np.dtype[Any]) -> Value:
-    """Return a number, or nested lists of numbers, as an input's value in `dtype`."""
-    return scalar_or_array(fit(read_array(value, where), dtype, where))
-
-
 def read_array(value: Any, where: str) -> Array:
     """Return a number, or nested lists of numbers, as an array of float64.
 

@@ -177,7 +177,7 @@ class Einsum(Op):
         if target.size != out.size:
             do(out.fill, 0.0)
         # An index that was summed in this operand alone: its gradient is the same all along it.
-        kept = "".join(a for a in own if any(a in one for one in letters))
+        kept = "".join(a for a in own if any(a in axes for axes in letters))
         if kept == own:
             _list_einsum(do, letters, arrays, found, kept, target)
             return

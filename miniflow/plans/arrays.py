@@ -1,23 +1,20 @@
-"""The plan of a graph of arrays: calls with bound buffers, which are all parts of one arena.
-
-The first consumer of a node assigns its gradient; later consumers add to it.
-"""
+"""The plan of a graph of arrays: calls with bound buffers, which are all parts of one arena."""
 
 from __future__ import annotations
 
 from array import array
 from collections.abc import Iterator, Mapping
-from functools import partial
 from itertools import accumulate, chain, repeat
 
 import numpy as np
 
 from miniflow.node import Input
-from miniflow.ops.base import Array, Call, Calls, Op, Shape, as_floats, follows_rules
+from miniflow.ops.base import Array, Call, Op, Shape, as_floats, follows_rules
 from miniflow.ops.calls import run
 from miniflow.plans.arena import Arena
 from miniflow.plans.base import Leavings, Plan, State
 from miniflow.plans.custom_node import LessonNode
+from miniflow.plans.node_calls import NodeCalls
 from miniflow.plans.silence import context_without_warnings
 from miniflow.plans.trace import ArrayTrace, Trace
 from miniflow.plans.updates import Updates
@@ -34,8 +31,7 @@ class ArrayPlan(Plan):
     def __init__(self, graph: Structure, shapes: list[Shape]) -> None:
         super().__init__(graph, shapes)
         self._sgd_step = np.zeros(1, np.int64)
-        self._pool: dict[tuple[Shape, int], Array] = {}
-        self._edges: dict[tuple[int, int], Array] = {}
+        pool: dict[tuple[Shape, int], Array] = {}
         self._arena = Arena(graph, shapes)
         self._values, self._gradients = self._arena.values, self._arena.gradients
         self._lessons = {
@@ -43,20 +39,15 @@ class ArrayPlan(Plan):
             for i, node in enumerate(graph.nodes)
             if not isinstance(node, Input) and not follows_rules(node)
         }
-        self._do = [
-            Calls(graph.dtype, self._pool, self._sgd_step, lasting)
-            for lasting in map(self.lasting, range(len(graph.nodes)))
-        ]
+        self._calls = NodeCalls(
+            graph, self._arena, self._lessons, self.needed, self._sgd_step, pool
+        )
+        self._backward, self._lean_backward = self._calls.backward, self._calls.lean_backward
         self._without_warnings = context_without_warnings().run
         self._checks = True
         self._fed = self._find_fed()
         self._gather_calls = [(table.take, value) for table, value in self._fed]
-        self._backward: list[tuple[Call, ...]] = [()] * len(graph.nodes)
-        self._lean_backward: list[tuple[Call, ...]] = [()] * len(graph.nodes)
-        self._compile_backward()
-        self._updates = Updates(
-            graph.training, self.treatments, self._arena, self._sgd_step, self._pool
-        )
+        self._updates = Updates(graph.training, self.treatments, self._arena, self._sgd_step, pool)
         self._updates.set_rate(self.learning_rate)
         self._updates.compile(self.frozen)
         self._compile_whole()
@@ -84,96 +75,10 @@ class ArrayPlan(Plan):
             for name, table in self.graph.data.feeds.items()
         ]
 
-    def _compile_forward(self, i: int) -> tuple[Call, ...]:
-        node = self.graph.nodes[i]
-        inputs = [self._values[source] for source in self.graph.inbound[i]]
-        if i in self._lessons:
-            return (partial(self._lessons[i].forward, inputs, self._values[i]),)
-        if isinstance(node, Op):
-            if self._checks:
-                node.check_calls(self._do[i], *inputs)
-            node.forward_calls(self._do[i], self._values[i], *inputs)
-        return self._do[i].take()
-
-    def _compile_backward(self) -> None:
-        graph = self.graph
-        self._senders = [0] * len(graph.nodes)
-        for i in graph.backward_nodes:
-            for source in graph.inbound[i]:
-                self._senders[source] += 1
-        assigned: set[int] = set()
-        for i in reversed(range(len(graph.nodes))):
-            if not graph.reaches_cost[i]:
-                continue
-            seed = (partial(self._gradients[i].fill, 1.0),) * (i == graph.cost)
-            first: list[bool] = []
-            for source in graph.inbound[i]:
-                first.append(source not in assigned)
-                assigned.add(source)
-            self._backward[i] = seed + self._send_calls(i, first)
-            if self._lessons:
-                self._lean_backward[i] = self._backward[i]
-            else:
-                self._lean_backward[i] = seed + self._lean_send_calls(i, first)
-
-    def _send_calls(self, i: int, first: list[bool]) -> tuple[Call, ...]:
-        """Return the calls that send node i's contributions and keep each of them, to be shown."""
-        graph, do, node = self.graph, self._do[i], self.graph.nodes[i]
-        arguments = [self._values[source] for source in graph.inbound[i]]
-        targets: list[Array] = []
-        for input_index, source in enumerate(graph.inbound[i]):
-            shared = self._senders[source] > 1 or source in self._lessons or i in self._lessons
-            if shared:
-                self._edges[i, input_index] = np.zeros(self.shapes[source], graph.dtype)
-            targets.append(self._edges[i, input_index] if shared else self._gradients[source])
-        if i in self._lessons:
-            do(self._lessons[i].backward, targets)
-        elif isinstance(node, Op):
-            grad, value = self._gradients[i], self._values[i]
-            node.backward_calls(do, enumerate(targets), grad, value, arguments)
-        received: set[int] = set()
-        for input_index, source in enumerate(graph.inbound[i]):
-            total = self._gradients[source]
-            if targets[input_index] is not total:
-                if first[input_index]:
-                    do(np.copyto, total, targets[input_index])
-                else:
-                    do(np.add, total, targets[input_index], total)
-            if source in self._lessons and i not in self._lessons:
-                receive = self._lessons[source].receive
-                do(receive, node, targets[input_index], source not in received)
-                received.add(source)
-        return do.take()
-
-    def _lean_send_calls(self, i: int, first: list[bool]) -> tuple[Call, ...]:
-        """Return the calls that send the contributions that a trainable needs, and keep none."""
-        graph, do, node = self.graph, self._do[i], self.graph.nodes[i]
-        if not isinstance(node, Op):
-            return ()
-        arguments = [self._values[source] for source in graph.inbound[i]]
-        grad, value = self._gradients[i], self._values[i]
-        buffers: dict[Shape, Array] = {}
-
-        def targets() -> Iterator[tuple[int, Array]]:
-            for input_index, source in enumerate(graph.inbound[i]):
-                if not self.needed[source]:
-                    continue
-                total = self._gradients[source]
-                if first[input_index]:
-                    yield input_index, total
-                    continue
-                shape = total.shape
-                if shape not in buffers:
-                    buffers[shape] = do.scratch(shape)
-                yield input_index, buffers[shape]
-                do(np.add, total, buffers[shape], total)
-
-        node.backward_calls(do, targets(), grad, value, arguments)
-        return do.take()
-
     def _compile_whole(self) -> None:
         """Compile the forward calls, then whole SGD steps and the calls of `walk`."""
-        self._forward = [self._compile_forward(i) for i in range(len(self.graph.nodes))]
+        self._calls.compile_forward(checks=self._checks)
+        self._forward = self._calls.forward
         self._compile_steps()
         self._walk_calls, self._starts = self._compile_walk()
 
@@ -344,7 +249,7 @@ class ArrayPlan(Plan):
     def contribution(self, consumer: int, input_index: int) -> Array:
         """Return the edge's buffer; for a source with one consumer, that is its gradient."""
         gradient = self._gradients[self.graph.inbound[consumer][input_index]]
-        return self._edges.get((consumer, input_index), gradient)
+        return self._calls.edges.get((consumer, input_index), gradient)
 
     def set_value(self, node: int, value: Array) -> None:
         """Copy `value` into the node's part of the block."""
@@ -368,7 +273,7 @@ class ArrayPlan(Plan):
 
     def lasting_before(self, node: int) -> Mapping[str, Array]:
         """Return the copies that the node's forward calls make first."""
-        return {name: self._do[node].before_pass(name) for name in self.lasting(node)}
+        return {name: self._calls.lasting_before(node, name) for name in self.lasting(node)}
 
     def save(self, over: State | None = None) -> State:
         """Copy the lasting part of the block, and the control of the run."""

@@ -77,7 +77,7 @@ class Plan(ABC):
         self.schedule = training.schedule
         self.learning_rate = self.base_rate * training.rate_factor(self.steps_before, self.schedule)
         self.treatments = [training.treatment(graph.nodes[i].label) for i in graph.trainables]
-        self.frozen = frozenset(i for i, one in enumerate(self.treatments) if one.frozen)
+        self.frozen = frozenset(i for i, treated in enumerate(self.treatments) if treated.frozen)
 
     def _initial_states(self) -> list[list[Array]]:
         """Return the initial state of the updates: for each of its names, one array per trainable.

@@ -67,11 +67,12 @@ class ScalarPlan(Plan):
             self._values[i] = float(as_floats(graph.nodes[i]))
         training = graph.training
         self._optimizer = training.optimizer
-        self._optimizers = [one.optimizer for one in self.treatments]
-        self._directions = [training.direction(one) for one in self._optimizers]
+        self._optimizers = [treatment.optimizer for treatment in self.treatments]
+        self._directions = [training.direction(optimizer) for optimizer in self._optimizers]
         # Whether every update is the optimizer's rule for the gradient itself.
-        self._plain = all(one.plain for one in self._directions) and all(
-            one.rate == 1.0 and one.optimizer == self._optimizer for one in self.treatments
+        self._plain = all(direction.plain for direction in self._directions) and all(
+            treatment.rate == 1.0 and treatment.optimizer == self._optimizer
+            for treatment in self.treatments
         )
         self._scale = 1.0
         initial = self._initial_states()

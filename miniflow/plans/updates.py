@@ -42,7 +42,7 @@ class Updates:
         # The factor of all gradients when their norm is clipped.
         self._scale = np.ones((), self._dtype)
         # The learning rate of each group of parameters, by its factor.
-        self._rates = {one.rate: np.zeros((), self._dtype) for one in treatments}
+        self._rates = {treatment.rate: np.zeros((), self._dtype) for treatment in treatments}
         self.whole: tuple[Call, ...] = ()
         self.each: list[tuple[Call, ...]] = []
         self.accumulate: tuple[Call, ...] = ()
@@ -66,7 +66,7 @@ class Updates:
         """Compile the calls of all parameters but the frozen ones."""
         parts = self._arena.parts
         treated: list[tuple[Treatment, slice]] = []
-        alone = [(one, i in frozen) for i, one in enumerate(self._treatments)]
+        alone = [(treatment, i in frozen) for i, treatment in enumerate(self._treatments)]
         start = 0
         for (treatment, is_frozen), run in groupby(alone):
             end = start + len(list(run))
@@ -74,10 +74,14 @@ class Updates:
                 treated.append((treatment, slice(parts[start].start, parts[end - 1].stop)))
             start = end
         runs = [part for _, part in treated]
-        moving = [(one, part) for (one, f), part in zip(alone, parts, strict=True) if not f]
+        moving = [
+            (treatment, part)
+            for (treatment, is_frozen), part in zip(alone, parts, strict=True)
+            if not is_frozen
+        ]
         self.whole = self._update_calls(treated, runs)
         self.accumulate = self._accumulate_calls(runs)
-        updates = iter([self._update_calls([one], runs) for one in moving])
+        updates = iter([self._update_calls([treated_part], runs) for treated_part in moving])
         accumulations = iter([self._accumulate_calls([part]) for _, part in moving])
         self.each = [() if is_frozen else next(updates) for _, is_frozen in alone]
         self.accumulations = [() if is_frozen else next(accumulations) for _, is_frozen in alone]

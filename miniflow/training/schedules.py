@@ -43,9 +43,10 @@ class Schedule:
     def __str__(self) -> str:
         """Return it as it is typed: `cosine(steps=90, warmup=10)`."""
         given = ", ".join(
-            f"{one.name}={getattr(self, one.name)!r}"
-            for one in sorted(dataclasses.fields(self), key=lambda one: bool(one.kw_only))
-            if one.name != "start" and (not one.kw_only or getattr(self, one.name) != one.default)
+            f"{field.name}={getattr(self, field.name)!r}"
+            for field in sorted(dataclasses.fields(self), key=lambda field: bool(field.kw_only))
+            if field.name != "start"
+            and (not field.kw_only or getattr(self, field.name) != field.default)
         )
         name = type(self).__name__.lower()
         return f"{name}({given})" if given else name

@@ -38,3 +38,15 @@ def test_no_two_modules_import_each_other_in_a_circle() -> None:
         TopologicalSorter(imports).prepare()
     except CycleError as error:
         pytest.fail(" -> ".join(error.args[1]))
+
+
+def test_the_recorder_imports_its_modules_by_relative_names() -> None:
+    """It is loaded into a program as a package of another name; only `trace` is not."""
+    folder = ROOT / "mfdebug" / "debuggee"
+    found = [
+        f"{path.relative_to(folder)}: {line}"
+        for path in sorted(folder.rglob("*.py"))
+        for line in path.read_text(encoding="utf-8").splitlines()
+        if path.name != "trace.py" and line.strip().startswith(("import mfdebug", "from mfdebug"))
+    ]
+    assert found == []

@@ -120,4 +120,6 @@ def test_a_course_that_is_done_says_so(tmp_path: Path) -> None:
     piped(tmp_path, "dead-relu", stdin="\n" * 40)
     done = piped(tmp_path, stdin="")
     assert done.returncode == 0
-    assert done.stdout.splitlines()[0] == ("the course is done; mfdebug quiz --restart starts anew")
+    assert done.stdout.splitlines()[0] == (
+        "the course is done; mfdebug quiz --restart starts again"
+    )

@@ -230,7 +230,7 @@ async def test_what_a_script_asks_is_answered_in_the_panel(
     async with played(path) as show:
         await show.press("space")
         assert "Where will w land?" in show.text
-        assert "type the answer; space goes on without one" in show.text
+        assert "type the answer; space continues without one" in show.text
         assert show.foot.startswith(" 1/2  Enter answer space next beat B beat back Esc close")
         assert "─ node" not in show.text
         assert "4.4" not in show.text

@@ -62,7 +62,7 @@ async def test_a_graph_is_played_to_its_end(graph: str, tmp_path: Path) -> None:
         assert score in text
         assert "right  wrong  skipped  hints" in text
         assert "confused most (1 ×): " in text
-        assert "Enter goes on to square, graph 2 of 2" in text
+        assert "Enter continues with square, graph 2 of 2" in text
         await pilot.press("enter")
         await pilot.pause()
         assert isinstance(app.screen, CourseScreen)

@@ -9,12 +9,11 @@ from __future__ import annotations
 from msgspec import Struct
 
 from mfdebug.core.expressions.parser import parse_entry
+from mfdebug.core.plots.usage import ANSWERS
 from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, node_or_error
 from miniflow.node import Input
 from miniflow.structure import reached
-
-USAGE = "answers [NODE | off]"
 
 
 class Subject(Struct, frozen=True):
@@ -39,7 +38,7 @@ def find_subject(debugger: Debugger, text: str) -> Subject:
     if text:
         named = node_or_error(graph, parse_entry(text, graph.by_name).node)
         if isinstance(graph.nodes[named], Input):
-            raise DebuggerError(f"{text} is an input, not an answer", hint=f"usage: {USAGE}")
+            raise DebuggerError(f"{text} is an input, not an answer", hint=f"usage: {ANSWERS}")
         # Another node of the shape of the prediction can be compared with the target, too.
         shapes = debugger.plan.shapes
         if named == graph.cost or answer is None or shapes[named] != shapes[answer]:

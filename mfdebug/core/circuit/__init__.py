@@ -22,7 +22,7 @@ A user of the package needs `circuit.Circuit`, and `Window` and `STYLES` of `dra
 
 `draw` returns a list of (text, style name) for each row of the window. A box is chosen by
 `box_of(node)`, by `at(x, y)` for a click, and by `neighbour(box, direction)` for an arrow key;
-`with_opened(box)` and `with_closed(node)` return another circuit, whose boxes are other objects;
+`opened_with(box)` and `opened_without(node)` return what another circuit gets as `opened`;
 `scrolled_to(box, window)` moves a window as little as possible. Nothing here knows a screen or a
 key.
 

@@ -53,9 +53,9 @@ class Circuit:
         scopes: Scope | None = None,
     ) -> None:
         self.graph = graph
-        self._scopes = graph_scopes(graph, shapes) if scopes is None else scopes
-        self._shapes, self._width, self._height = shapes, width, height
-        found = planned(graph, self._scopes, shapes, width, height, opened)
+        self._shapes, self._width = shapes, width
+        scopes = graph_scopes(graph, shapes) if scopes is None else scopes
+        found = planned(graph, scopes, shapes, width, height, opened)
         self.plan: Plan = found.plan
         self._folding = found.folding
         self._readings = Readings()
@@ -149,20 +149,6 @@ class Circuit:
         """Return `opened` with the innermost fold around a node closed; None without one."""
         key = self._folding.around(node)
         return None if key is None else self.opened - {key}
-
-    def with_opened(self, box: Box) -> Circuit | None:
-        """Return the circuit with a folded box opened; None if it is not a fold."""
-        return self._with(self.opened_with(box))
-
-    def with_closed(self, node: int) -> Circuit | None:
-        """Return the circuit with the innermost fold around a node closed; None without one."""
-        return self._with(self.opened_without(node))
-
-    def _with(self, opened: frozenset[str] | None) -> Circuit | None:
-        if opened is None:
-            return None
-        known = self._shapes, self._width, self._height
-        return Circuit(self.graph, *known, opened, self._scopes)
 
     # Drawing ---------------------------------------------------------------------------------
 

@@ -35,7 +35,7 @@ BRANCHING = [
     Command(
         "branch",
         _USAGE,
-        "compute on from a recorded pass, where numbers can be changed; or return to the run",
+        "continue from a recorded pass with computed numbers, which can be changed; or return",
         _branch,
         (),
         "The graph, the inputs and the moment are those of the pass. Nothing runs in the program.",

@@ -129,8 +129,8 @@ def _assignment(session: Session, _command: Command, line: str) -> Iterator[str]
     if not equals:
         begun, dot, attribute = line.rpartition(".")
         if dot and (node := _node_before(session, begun)) is not None:
-            fitting = (one for one in _attributes(session, node) if one.startswith(attribute))
-            return (f"{begun}.{one}" for one in fitting)
+            fitting = (known for known in _attributes(session, node) if known.startswith(attribute))
+            return (f"{begun}.{known}" for known in fitting)
         return _names_and_words(session.debugger, line, ["lr", "schedule"])
     target = start.strip().removeprefix("set ").strip()
     choices: list[str] | None = None
@@ -141,7 +141,7 @@ def _assignment(session: Session, _command: Command, line: str) -> Iterator[str]
     if choices is None:
         return _names_and_words(session.debugger, line, EXPRESSION_WORDS)
     begun = value.lstrip()
-    return (f"{start}= {one}" for one in choices if one.startswith(begun) and one != begun)
+    return (f"{start}= {word}" for word in choices if word.startswith(begun) and word != begun)
 
 
 def _node_before(session: Session, begun: str) -> int | None:

@@ -76,7 +76,7 @@ DEMONSTRATING = [
     Command(
         "ask",
         "ask QUESTION? ANSWER",
-        "ask those who watch a demo for a number or a choice",
+        "ask the viewers of a demo for a number or a choice",
         _ask,
         details="ANSWER is an expression, or choices with | between them and * before the right "
         "one: ask Which counts? the first | *both. On the screen of a demo the answer is typed.",

@@ -16,7 +16,7 @@ from mfdebug.core.expressions.parser import WORD_MEANINGS
 
 # The lesson's words, and where on the screen they are.
 LESSON_WORDS = {
-    "neuron, layer, node": "a row of the list; the lesson's printings name its class so in turn",
+    "neuron, layer, node": "a row of the list; the versions of the lesson call its class so",
     "inbound nodes": "the inputs of a node, listed under its row when it is opened",
     "outbound nodes": "the nodes that take it as an input: its consumers",
     "value": "what forward computes; in the list under value",
@@ -119,7 +119,7 @@ _BREAK = (
         "break conditions",
         "stops on conditions",
         {
-            "break if EXPR": "wherever all that EXPR names is computed, and is true",
+            "break if EXPR": "wherever all that EXPR names is computed, if it is true",
             "break NODE if EXPR": "at a node's moments, if EXPR is true there",
             "break if cost > prev(cost)": "prev(x) is x one SGD step earlier",
             "break if norm(W1.grad) > 10": "a gradient is larger than it should be",

@@ -11,7 +11,7 @@ MARKS = {
     **list_marks.MARKS,
     "●": f"{list_marks.MARKS['●']}; in the list of stops: met at this moment",
     "├ └": "the edges of a node that is open: from its inputs, to its consumers",
-    "━": "a bold title line: the part of the screen in which one moves",
+    "━": "a bold title line: the part of the screen that has the focus",
 }
 NUMBERS = {
     "4x2 ()": "the shape of a value: 4 rows, 2 columns; () is one number",

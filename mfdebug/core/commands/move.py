@@ -345,7 +345,7 @@ MOVING = [
         "finish",
         "finish this pass and start the next one",
         _finish,
-        details="A program runs on to its next pass.",
+        details="A program continues to its next pass.",
     ),
     Command(
         "continue",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.status import status
+from mfdebug.core.plots import usage
 from mfdebug.core.session.plot import Plot, PlotKind
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
@@ -100,7 +101,7 @@ def _as_text(debugger: Debugger, title: str, drawing: Drawing) -> str:
 PLOTTING = [
     Command(
         "landscape",
-        "landscape [ENTRY [ENTRY] | gradient | path | off] [lr RATE...]",
+        usage.LANDSCAPE,
         "the cost against what is trained, with the steps on it",
         _landscape,
         (Key("D", "landscape toggle"),),
@@ -114,7 +115,7 @@ PLOTTING = [
     ),
     Command(
         "answers",
-        "answers [NODE | off]",
+        usage.ANSWERS,
         "what the network answers at this moment",
         _answers,
         (Key("A", "answers toggle"),),

@@ -127,7 +127,7 @@ PREDICTING = [
         "answer the question and show the working",
         _answer,
         details="A number (2 % off counts as right), + or - or 0, or the letter of a choice. A "
-        "wrong answer is diagnosed, and such a question comes again.",
+        "wrong answer is diagnosed, and a similar question comes again.",
         shows="line",
         argument=Argument.TEXT,
         required=True,

@@ -29,7 +29,7 @@ COLOURING = [
         "theme [NAME]",
         "choose a theme for the screen; without NAME, list the themes",
         _theme,
-        details="A terminal that shows 16 or fewer has two: dark and light.",
+        details="A simple terminal has two: dark and light.",
         shows="line",
         instant=True,
         argument=Argument.THEME,

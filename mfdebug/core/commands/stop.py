@@ -167,7 +167,7 @@ STOPPING = [
         _break,
         (Key("b", "break {node} ", "set a stop at the node under the cursor", asks=True),),
         "A condition is tested wherever all it names is computed. `help break moments`, "
-        "`help break conditions`, `help break changes` and `help break health` tell all forms.",
+        "`help break conditions`, `help break changes` and `help break health` list all forms.",
         shows="line",
         argument=Argument.TRIGGER,
         required=True,

@@ -48,7 +48,7 @@ def _shown(session: Session, debugger: ComputedDebugger, layer: str, *, unrolls:
     if unrolls:
         layers = [*debugger.unrolled, layer]
     else:
-        layers = [one for one in debugger.unrolled if one != layer]
+        layers = [unrolled for unrolled in debugger.unrolled if unrolled != layer]
     target = UnrolledDebugger(rolled, layers) if layers else rolled
     left = carry(debugger, target, session.progress)
     session.use(target)
@@ -70,7 +70,7 @@ UNROLLING = [
         "show a recurrent layer as its own nodes, or as one again",
         _unroll,
         (Key("U", "unroll {node}", "a recurrent layer as its own nodes, and back"),),
-        "The moment, all numbers and the edits stay; an edit that has no place there is named.",
+        "The moment, all numbers and the edits are kept; an edit that cannot be kept is named.",
         argument=Argument.LAYER,
         required=True,
         shows="line",

@@ -300,7 +300,7 @@ def _why_not(graph: Graph, verdict: Verdict) -> str:
 
 def _of_library(graph: Graph, verdicts: Sequence[Verdict]) -> str:
     """Return what the check of functions of a library means, or an empty string."""
-    tested = (graph.nodes[one.node] for one in verdicts if one.judgement != "untested")
+    tested = (graph.nodes[verdict.node] for verdict in verdicts if verdict.judgement != "untested")
     library = next((node.library for node in tested if node.library), "")
     if not library:
         return ""

@@ -76,7 +76,7 @@ class EntryUpdate:
     def shown(self) -> tuple[Assignment, ...]:
         """The assignments if they give what the update did, else only that it was made."""
         made = self.assignments
-        if self.frozen or (all(one.working for one in made) and not math.isnan(self.rate)):
+        if self.frozen or (all(rule.working for rule in made) and not math.isnan(self.rate)):
             return made
         rule = f"{self.name}: {scalar(self.before)} before, {self.author}"
         return (Assignment(rule, self.name, "", self.after),)

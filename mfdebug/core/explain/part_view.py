@@ -92,7 +92,7 @@ class Single(NamedTuple):
 
     def place(self, input_index: int) -> int | None:
         """Return which input of the op an input of the function is; None if it is not used."""
-        found = [k for k, one in enumerate(self.taken) if one.input_index == input_index]
+        found = [k for k, taken in enumerate(self.taken) if taken.input_index == input_index]
         return found[0] if found else None
 
 
@@ -102,10 +102,10 @@ def single(parts: Parts) -> Single | None:
     if not isinstance(op, Op):
         return None
     taken = [_taken(node, parts) for node in op.inbound_nodes]
-    used = [one.input_index for one in taken if one is not None and one.input_index is not None]
+    used = [each.input_index for each in taken if each is not None and each.input_index is not None]
     if None in taken or len(set(used)) < len(used):
         return None
-    return Single(op, tuple(one for one in taken if one is not None))
+    return Single(op, tuple(each for each in taken if each is not None))
 
 
 def _taken(node: Node, parts: Parts) -> Taken | None:
@@ -143,19 +143,19 @@ def _wide(shape: Shape) -> list[int]:
 class PartView(NodeView):
     """A view of a function's node with the inputs of its one op."""
 
-    def __init__(self, view: NodeView, one: Single) -> None:
+    def __init__(self, view: NodeView, part: Single) -> None:
         self.base = view
         self.debugger, self.node = view.debugger, view.node
-        self.op = one.op
+        self.op = part.op
         self.label, self.value = view.label, view.value
-        self.taken = one.taken
-        self.inputs = [self._array(each) for each in one.taken]
+        self.taken = part.taken
+        self.inputs = [self._array(each) for each in part.taken]
         # A constant is no node: it has a number that no node has.
         self.sources = [
             -1 - k if each.input_index is None else view.sources[each.input_index]
-            for k, each in enumerate(one.taken)
+            for k, each in enumerate(part.taken)
         ]
-        self.labels = [self._label(each) for each in one.taken]
+        self.labels = [self._label(each) for each in part.taken]
 
     def _array(self, taken: Taken) -> Array:
         if taken.input_index is None:

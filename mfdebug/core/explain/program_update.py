@@ -39,7 +39,7 @@ class ProgramUpdate(EntryUpdate):
     def shown(self) -> tuple[Assignment, ...]:
         """The assignments, if they give what the step did, and who made them."""
         made = self.assignments if self.method.rules else ()
-        if not made or not all(one.working for one in made):
+        if not made or not all(assignment.working for assignment in made):
             rule = f"{self.name}: {scalar(self.before)} before, {self.author}"
             return (Assignment(rule, self.name, "", self.after),)
         return replace(made[0], by=self.author), *made[1:]

@@ -18,7 +18,8 @@ def landscape_data(landscape: Landscape) -> dict[str, Any]:
         "present": _mark_data(landscape.present),
         "slope": landscape.slope,
         "landings": [
-            {"lr": one.rate, "at": list(one.at), "cost": one.cost} for one in landscape.landings
+            {"lr": landing.rate, "at": list(landing.at), "cost": landing.cost}
+            for landing in landscape.landings
         ],
         "notes": list(landscape.notes),
     }

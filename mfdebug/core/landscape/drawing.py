@@ -138,14 +138,16 @@ def _words(landscape: Landscape, width: int) -> list[str]:
 def _landing_lines(landscape: Landscape) -> list[str]:
     """Return where other learning rates would lead, in a line."""
     if landscape.view.kind == "gradient":
-        texts = [f"lr {_number(one.rate)} {_number(one.cost)}" for one in landscape.landings]
+        texts = [
+            f"lr {_number(landing.rate)} {_number(landing.cost)}" for landing in landscape.landings
+        ]
         start = f"{LANDING} {landscape.cost_name} after an update with "
     elif landscape.view.kind == "path":
         return []
     else:
         texts = [
-            f"lr {_number(one.rate)} on {', '.join(map(_number, one.at))}"
-            for one in landscape.landings
+            f"lr {_number(landing.rate)} on {', '.join(map(_number, landing.at))}"
+            for landing in landscape.landings
         ]
         start = f"{LANDING} would land: "
     return [start + ", ".join(map(together, texts))] if texts else []

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 
 import msgspec
+import numpy as np
 
 from mfdebug.core.expressions.parser import parse_entry
 from mfdebug.core.landscape.landscape import View
+from mfdebug.core.plots.usage import LANDSCAPE
 from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, node_or_error
 from mfdebug.core.timeline.entry_ref import named
 from miniflow.ops.base import shape_text
 
-USAGE = "landscape [ENTRY [ENTRY] | gradient | path | off] [lr RATE...]"
 # The most learning rates whose landings are asked for.
 MOST_RATES = 5
 
@@ -43,10 +44,10 @@ def view_named(debugger: Debugger, text: str) -> View:
             )
         return View("gradient" if words[0] == "gradient" else "path")
     if len(words) > 2:
-        raise DebuggerError("at most two entries have a landscape", hint=f"usage: {USAGE}")
+        raise DebuggerError("at most two entries have a landscape", hint=f"usage: {LANDSCAPE}")
     entries = tuple(_position(debugger, word) for word in words)
     if len(set(entries)) < len(entries):
-        raise DebuggerError("the two entries are the same", hint=f"usage: {USAGE}")
+        raise DebuggerError("the two entries are the same", hint=f"usage: {LANDSCAPE}")
     return View("entries", entries)
 
 
@@ -56,12 +57,8 @@ def entry_name(debugger: Debugger, position: int) -> str:
         shape = debugger.plan.shapes[i]
         size = math.prod(shape)
         if position < size:
-            index = []
-            for length in reversed(shape):
-                position, at = divmod(position, length)
-                index.append(at)
             name = debugger.graph.nodes[i].label
-            return name if size == 1 else named(name, reversed(index))
+            return name if size == 1 else named(name, map(int, np.unravel_index(position, shape)))
         position -= size
     raise AssertionError("the position is of a parameter")
 
@@ -101,8 +98,7 @@ def _position(debugger: Debugger, word: str) -> int:
         )
     index = entry.index or (0,) * len(shape)
     debugger.check_index(node, index)
-    at = 0
-    for k, length in zip(index, shape, strict=True):
-        at = at * length + k % length
+    # "wrap": an index below 0 counts from the end.
+    at = int(np.ravel_multi_index(index, shape, "wrap")) if index else 0
     before = graph.trainables[: graph.trainables.index(node)]
     return at + sum(math.prod(debugger.plan.shapes[i]) for i in before)

@@ -16,7 +16,7 @@ from mfdebug.core.timeline.debugger import Debugger, index_text
 from mfdebug.core.timeline.entry_ref import Index
 from mfdebug.core.timeline.timeline import Moment
 from miniflow.node import Node
-from miniflow.ops.base import shape_text
+from miniflow.ops.base import Array, shape_text
 
 # The most entries tried in search of one whose numbers are short.
 TRIES = 16
@@ -127,6 +127,11 @@ def listed(names: Iterable[str]) -> str:
     """Return names in a row: `a`, `a and b`, `a, b and c`."""
     *most, last = dict.fromkeys(names)
     return f"{', '.join(most)} and {last}" if most else last
+
+
+def numbers_listed(numbers: Iterable[float] | Array) -> str:
+    """Return numbers in a row: `0.5, -1, 2`."""
+    return ", ".join(scalar(float(number)) for number in numbers)
 
 
 def rule_head(role: str) -> str:

@@ -24,7 +24,7 @@ from miniflow.files.paths import read_bytes
 
 # A shorter SGD step is asked about twice: what went wrong in the first comes again.
 SHORT_STEP = 12
-RESTART = "mfdebug quiz --restart starts anew"
+RESTART = "mfdebug quiz --restart starts again"
 # No progress needs as much.
 MOST_BYTES = 2**20
 # The most seeds: a larger number would not vary more.

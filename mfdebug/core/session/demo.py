@@ -83,7 +83,7 @@ def read_demo(path: Path, known: Callable[[str], object]) -> Demo:
         word = line.partition(" ")[0]
         if asked and word not in (PAUSE, EXPECT):
             raise DebuggerError(
-                "the beat goes on after its question",
+                "the beat continues after its question",
                 where=f"{script.name}: line {number}",
                 hint="end it with pause",
             )

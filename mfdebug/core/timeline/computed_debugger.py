@@ -253,5 +253,5 @@ class ComputedDebugger(Debugger):
 
 def _short(value: Array) -> str:
     first = float(value.reshape(-1)[0]) if value.size else 0.0
-    one = value.size == 1 or (value.size and bool((value == first).all()))
-    return f"{first:g}" if one else f"{shape_text(value.shape)} numbers"
+    same = value.size == 1 or (value.size and bool((value == first).all()))
+    return f"{first:g}" if same else f"{shape_text(value.shape)} numbers"

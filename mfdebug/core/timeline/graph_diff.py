@@ -120,11 +120,11 @@ def _pairs(
     # What rounding may leave of each node's value: of what it reads, and what was left of that.
     left = [0.0] * len(a)
     # Nobody who asks for less wants that to be hidden.
-    one = min(max(ROUNDINGS * float(np.finfo(g.dtype).eps) for g in (a, b)), tolerance)
+    rounding = min(max(ROUNDINGS * float(np.finfo(g.dtype).eps) for g in (a, b)), tolerance)
     for i in range(len(a)):
         sources = a.inbound[i]
         read = max((_largest(plans[0].value(source)) for source in sources), default=0.0)
-        left[i] = one * read + max((left[source] for source in sources), default=0.0)
+        left[i] = rounding * read + max((left[source] for source in sources), default=0.0)
         if (j := partners[i]) is None:
             continue
         x, y = plans[0].value(i), plans[1].value(j)
@@ -142,7 +142,7 @@ def _pairs(
         if j is None or not b.reaches_cost[j] or i in without[0] or j in without[1]:
             continue
         x, y = plans[0].gradient(i), plans[1].gradient(j)
-        yield _difference(i, j, "gradient", x, y.T if i in transposed else y, one * largest)
+        yield _difference(i, j, "gradient", x, y.T if i in transposed else y, rounding * largest)
 
 
 def _largest(array: Array) -> float:

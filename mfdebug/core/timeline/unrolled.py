@@ -118,7 +118,7 @@ def moment_in(source: Debugger, target: Debugger, moment: int) -> int:
     if where.phase == "backward":
         # A layer's backward has run when the last of its nodes has.
         inner = inner_of(target).get(name, frozenset()) if name not in inner_of(source) else ()
-        nodes += [target.graph.by_name[one] for one in inner]
+        nodes += [target.graph.by_name[label] for label in inner]
     positions = (target.timeline.position_of(where.phase, node) for node in nodes)
     return start + max(position for position in positions if position is not None)
 
@@ -148,7 +148,7 @@ class _Carrier:
         """Return the present position of the source as one of the target."""
         position = self._source.position
         moment = moment_in(self._source, self._target, position.moment)
-        every = [*position.edits, *(one for branch in position.branches for one in branch)]
+        every = [*position.edits, *(edit for branch in position.branches for edit in branch)]
         if all(self._edit(edit) is not None for edit in every):
             return Position(
                 moment,

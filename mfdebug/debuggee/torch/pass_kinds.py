@@ -5,6 +5,8 @@ That is seen in the engine's own graph, node by node.
 
 from __future__ import annotations
 
+from ..pace import MAX_KINDS
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable
@@ -12,8 +14,6 @@ if TYPE_CHECKING:
 
 # What the engine calls the nodes that add to `.grad`.
 ACCUMULATE = "torch::autograd::AccumulateGrad"
-# Kinds that are remembered.
-MAX_KINDS = 2000
 
 
 class PassKinds:

@@ -1,1 +1,1 @@
-"""The screens, one per file."""
+"""The screens, one per file, and what they show of replies."""

@@ -64,7 +64,7 @@ class CourseScreen(DebugScreen):
             last = f"end of the course; {keys_of(self).name('text-close')} quits"
         else:
             enter = keys_of(self).name("text-open")
-            last = f"{enter} goes on to {coming}, graph {self.course.place}"
+            last = f"{enter} continues with {coming}, graph {self.course.place}"
         title = f"{self.lesson.graph}: {score.text}"
         self.app.push_screen(text_screen(title, [*parts, "", last]), self._finished)
 

@@ -26,11 +26,11 @@ from mfdebug.tui.count import Count
 from mfdebug.tui.finder import Finder
 from mfdebug.tui.keys import KeyHint, bindings_at, key_hints, keys_of
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
-from mfdebug.tui.replies import view_of
 from mfdebug.tui.run_progress import RunProgress
 from mfdebug.tui.runner import Runner
 from mfdebug.tui.screens.on_demand import help_screen, palette
 from mfdebug.tui.screens.quiz_keys import QuizKeys
+from mfdebug.tui.screens.replies import view_of
 from mfdebug.tui.selection import SET
 from mfdebug.tui.session_saver import SessionSaver
 from mfdebug.tui.themes import ThemedApp

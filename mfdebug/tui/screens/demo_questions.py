@@ -1,7 +1,7 @@
 """The questions of a demo: typed in the quiz's panel, which hides what would answer them.
 
 There are two kinds. `ask` ends a beat; its question stays open until it is answered or the demo
-goes on. `answer`, after `quiz on`, is a question about the next moment within a beat, which waits.
+continues. `answer`, after `quiz on`, is a question about the next moment within a beat; it waits.
 """
 
 from __future__ import annotations
@@ -13,9 +13,9 @@ from mfdebug.core.quiz.question import Question
 from mfdebug.core.quiz.scripted import answer_words, verdict
 from mfdebug.tui.keys import KeyHint, keys_of
 from mfdebug.tui.screens.debug import DebugScreen
-from mfdebug.tui.screens.prompt_keys import ANSWER
 from miniflow.errors import MiniflowError
 
+ANSWER = "answer "
 HINTS_ASKED = [
     ("quiz-enter", "answer"),
     ("demo-on", "next beat"),
@@ -73,7 +73,7 @@ class DemoQuestions(DebugScreen):
             super().say_score()
             return
         on = keys_of(self).name("demo-on")
-        self.say(f"type the answer; {on} goes on without one", "ask")
+        self.say(f"type the answer; {on} continues without one", "ask")
         self.show_keys()
 
     def close_stale_question(self) -> None:

@@ -8,7 +8,7 @@ from mfdebug.tui.command_screen import CommandScreen
 from mfdebug.tui.keys import keys_of
 from mfdebug.tui.widgets.circuit import CircuitView
 from mfdebug.tui.widgets.message_line import MessageLine, Tone
-from mfdebug.tui.widgets.panels import ZOOMED, Panels
+from mfdebug.tui.widgets.panels import Panels
 
 if TYPE_CHECKING:
     from mfdebug.tui.widgets.tensor_view import View
@@ -54,10 +54,9 @@ class PanelKeys(CommandScreen):
 
     def action_zoom(self) -> None:
         """Give the panel with the focus the whole screen, or the node's; or show all again."""
-        panel = ZOOMED[0]
-        if self.focused in (self.panels.circuit, self.panels.plot):
-            panel = "circuit" if self.focused is self.panels.circuit else "plot"
-        self.panels.zoom("" if self.panels.zoomed else panel)
+        panels = self.panels
+        own = (name for name in ("circuit", "plot") if self.focused is panels.zoomable[name])
+        panels.zoom("" if panels.zoomed else next(own, "node"))
         self._say_zoomed()
 
     def _say_zoomed(self) -> None:

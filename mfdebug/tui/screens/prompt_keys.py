@@ -13,8 +13,6 @@ from mfdebug.tui.widgets.completion_list import CompletionList
 from mfdebug.tui.widgets.prompt import Prompt
 from miniflow.errors import MiniflowError
 
-ANSWER = "answer "
-
 
 class PromptKeys(PanelKeys):
     """A screen with a prompt, which is mounted when it is first needed."""

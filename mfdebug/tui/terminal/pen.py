@@ -72,13 +72,13 @@ class Pen:
         for _, look in chain(*runs):
             turns[look] += look is not last
             last = look
-        dear = [
+        costly = [
             look
             for look, count in turns.most_common()
             if count >= _RETURNS and look.foreground.startswith(_LONG_COLOUR)
         ]
         # One of them stays with the rest: the one that takes turns with all others.
-        apart = sorted(dear[1 : 1 + _MOST_LOOKS])
+        apart = sorted(costly[1 : 1 + _MOST_LOOKS])
         for (x, y, cells), found in zip(pieces, runs, strict=True):
             later = [run for run, look in found if look in apart]
             self.draw(x, y, cells, frozenset(chain(*later)))

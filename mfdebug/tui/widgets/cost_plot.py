@@ -26,7 +26,7 @@ from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import descended_name
 from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
-from mfdebug.tui.widgets.panel_title import PanelTitle
+from mfdebug.tui.widgets.panel_title import PanelTitle, title_line
 
 if TYPE_CHECKING:
     from mfdebug.core.plots.cost_curve import Picture
@@ -255,11 +255,7 @@ class CostPlot(LinesView, can_focus=True):
         self.update_lines([self._rule(self._title(costs, step, left)), *lines])
 
     def _rule(self, words: str) -> Strip:
-        mark = "━" if self._focused else "─"
-        room = self.size.width - cell_len(words) - len("─  ")
-        ends = (f" {note} {mark}" for note in self._notes())
-        end = next((end for end in ends if cell_len(end) <= room), "")
-        text = f"{mark} {words} " + mark * max(0, room - cell_len(end)) + end
+        text = title_line(words, self._notes(), self.size.width, focused=self._focused)
         return Strip([Segment(text, self.get_component_rich_style("cost--axis"))])
 
     def _notes(self) -> list[str]:

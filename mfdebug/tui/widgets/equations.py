@@ -10,7 +10,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mfdebug.core.format.numbers import scalar
-from mfdebug.tui.terminal.text_fitting import wrap_terms
+from mfdebug.tui.terminal.text_fitting import wrap, wrap_terms
 from mfdebug.tui.widgets.tensor import Line, Paint
 
 # A space at which a line does not break.
@@ -66,3 +66,9 @@ def equation_lines(
         yield [Segment(f"{' ' * indent}{part}", dim)]
     head = parts[-1].removesuffix(shown)
     yield [Segment(f"{' ' * indent}{head}", dim), paint.number(shown, number)]
+
+
+def text_lines(text: str, width: int, indent: int, style: Style) -> Iterable[Line]:
+    """Yield a text in lines of `width` cells, or nothing for an empty one."""
+    for part in wrap(text, width - indent) if text else ():
+        yield [Segment(f"{' ' * indent}{part}", style)]

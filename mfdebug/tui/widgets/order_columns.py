@@ -56,19 +56,28 @@ class Columns(Struct, frozen=True):
         gap = bool(self.op and self.shape)
         return self.op + self.shape + gap
 
+    def with_bar(self, bar: int) -> int:
+        """Return the cells of a number and its bar, with the gap between them."""
+        return self.number + bar + bool(bar)
+
+    @property
+    def after_gradient(self) -> int:
+        """The cells of a row after the gradient and its bar."""
+        return sum(cells + 1 for cells in (self.update, self.summary) if cells)
+
     def headings(self, *, ordering: bool = False) -> list[tuple[int, str]]:
         """Return the words over the columns of numbers, each with its position.
 
         Those of the moments at which the order is found have the places of value and gradient.
         """
-        bars = [self.value_bar + bool(self.value_bar), self.gradient_bar + bool(self.gradient_bar)]
         at = self.before_numbers + MARK + (self.number == WIDE_NUMBER)
         words = [(at, "waits" if ordering else "value")]
-        at += self.number + bars[0] + MARK
+        at += self.with_bar(self.value_bar) + MARK
         if ordering:
             return [*words, (at, "place")]
-        words.append((at, "gradient" if self.number + bars[1] >= 8 else "grad"))
-        at += self.number + bars[1] + 1
+        room = self.with_bar(self.gradient_bar)
+        words.append((at, "gradient" if room >= 8 else "grad"))
+        at += room + 1
         if self.update:
             words.append((at - (self.number == WIDE_NUMBER), "update"))
             at += self.update + 1

@@ -125,7 +125,7 @@ class OrderNumbers:
 
         With `entries`, a few numbers may take the place of the bar, too.
         """
-        room = columns.number + bar + bool(bar)
+        room = columns.with_bar(bar)
         if size is None:
             # A blank before it, where the digits of numbers begin.
             lead = " " * (columns.number - 5)

@@ -195,7 +195,7 @@ class OrderTree(LinesView, can_focus=True):
         row = min(max(row, 0), len(self._rows) - 1)
         if row != self._cursor:
             self._cursor = row
-            # Who is told shows the cursor, in one frame with the node.
+            # The receiver shows the cursor, in one frame with the node.
             self.post_message(self.Selected(self.selected))
 
     def action_move(self, by: int) -> None:

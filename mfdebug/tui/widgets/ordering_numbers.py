@@ -9,7 +9,7 @@ from rich.style import Style
 
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.terminal.text_fitting import fit
-from mfdebug.tui.widgets.order_columns import MARK, UPDATE, Columns
+from mfdebug.tui.widgets.order_columns import MARK, Columns
 
 
 class OrderingNumbers:
@@ -33,9 +33,8 @@ class OrderingNumbers:
             if placed and timeline.ordering.joins(node, placed):
                 kind = "order--received"
         lead = " " * (MARK + columns.number - 6)
-        value = MARK + columns.number + columns.value_bar + bool(columns.value_bar)
-        gradient = MARK + columns.number + columns.gradient_bar + bool(columns.gradient_bar)
-        rest = (UPDATE + 1) * bool(columns.update)
-        rest += (columns.summary + 1) * bool(columns.summary)
-        text = f"{fit(f'{lead}{waits}', value)}{fit(f'{lead}{place}', gradient)}{' ' * rest}"
+        value = MARK + columns.with_bar(columns.value_bar)
+        gradient = MARK + columns.with_bar(columns.gradient_bar)
+        rest = " " * columns.after_gradient
+        text = f"{fit(f'{lead}{waits}', value)}{fit(f'{lead}{place}', gradient)}{rest}"
         return [Segment(text, self._style(kind))]

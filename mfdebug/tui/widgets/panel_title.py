@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from rich.cells import cell_len
 from textual.events import Click
@@ -49,15 +49,31 @@ class PanelTitle(Static):
         `headings` are words over columns of the panel, each with its position; the first of the
         notes for which there is room stands at the end.
         """
-        mark = "━" if focused == self._panel else "─"
-        line = f"{mark} {self._panel} "
-        for at, word in headings:
-            if len(line) <= at <= self.size.width - len(word):
-                line = f"{f'{line.ljust(at - 1, mark)} '[:at]}{word} "
-        room = self.size.width - cell_len(line)
-        ends = (f" {note} {mark}" for note in notes if note)
-        end = next((end for end in ends if cell_len(end) <= room), "")
-        line = f"{line}{mark * (room - cell_len(end))}{end}"
+        width, bold = self.size.width, focused == self._panel
+        line = title_line(self._panel, notes, width, headings, focused=bold)
         if line != self._drawn:
             self._drawn = line
             self.update(line, layout=False)
+
+
+def title_line(
+    words: str,
+    notes: Iterable[str],
+    width: int,
+    headings: Iterable[tuple[int, str]] = (),
+    *,
+    focused: bool,
+) -> str:
+    """Return a title line of `width` cells, in bold lines with the focus.
+
+    It has its words, the headings at their positions, and the first of the notes that fits.
+    """
+    mark = "━" if focused else "─"
+    line = f"{mark} {words} "
+    for at, heading in headings:
+        if len(line) <= at <= width - len(heading):
+            line = f"{f'{line.ljust(at - 1, mark)} '[:at]}{heading} "
+    room = width - cell_len(line)
+    ends = (f" {note} {mark}" for note in notes if note)
+    end = next((end for end in ends if cell_len(end) <= room), "")
+    return f"{line}{mark * (room - cell_len(end))}{end}"

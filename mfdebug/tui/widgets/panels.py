@@ -14,7 +14,6 @@ from mfdebug.core.commands.live_modules import LiveModules
 from mfdebug.core.session.session import Session
 from mfdebug.tui.keys import keys_of
 from mfdebug.tui.run_progress import RunProgress
-from mfdebug.tui.shown_node import ShownNode
 from mfdebug.tui.widgets.arrangement import LEAST_FOR_CURVE, Arrangement, arrange
 from mfdebug.tui.widgets.circuit import CircuitView
 from mfdebug.tui.widgets.cost_plot import CostPlot
@@ -27,12 +26,11 @@ from mfdebug.tui.widgets.panel import Panel, show_all
 from mfdebug.tui.widgets.panel_title import PanelTitle
 from mfdebug.tui.widgets.plot_panel import PlotPanel
 from mfdebug.tui.widgets.quiz_panel import QuizPanel
+from mfdebug.tui.widgets.shown_node import ShownNode
 from mfdebug.tui.widgets.side_list import SideList
 from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
 
-# The panels that can have the whole screen, in the order in which a key shows them.
-ZOOMED = ("node", "cost", "plot", "circuit", "order")
 # The lines of the screen around the panels.
 AROUND = 3
 # From this height on the cost curve has room beside a plot.
@@ -79,7 +77,15 @@ class Panels(Horizontal):
             self.plot,
             self.output,
         )
-        # The panel that has the whole screen, or "".
+        # The panels that can have the whole screen, in the order in which a key shows them.
+        self.zoomable: dict[str, Widget] = {
+            "node": self.node,
+            "cost": self.cost,
+            "plot": self.plot,
+            "circuit": self.circuit,
+            "order": self.order,
+        }
+        # The one that has it, or "".
         self.zoomed = ""
         self._focused_before: Widget | None = None
         self._focused_at_start: Widget = self.order
@@ -142,26 +148,19 @@ class Panels(Horizontal):
             self.modules.show()
 
     def zoom(self, panel: str) -> None:
-        """Give a panel of `ZOOMED` the whole screen; "" shows all panels again."""
+        """Give one of the `zoomable` panels the whole screen; "" shows all panels again."""
         if not self.zoomed:
             self._focused_before = self.screen.focused
         self.zoomed = panel
         self.node.zoomed = panel == "node"
         self.cost.zoomed = panel
-        for name in ZOOMED:
+        for name in self.zoomable:
             self.screen.set_class(name == panel, f"zoom-{name}")
         self.arrange_circuit()
-        focused = {
-            "cost": self.cost,
-            "plot": self.plot,
-            "node": self.node,
-            "circuit": self.circuit,
-            "order": self.order,
-        }
         before = self._focused_before
         if before in (self.cost, self.plot) and not before.display:
             before = self._list
-        self.screen.set_focus(focused.get(panel, before))
+        self.screen.set_focus(self.zoomable.get(panel, before))
         # On a narrow screen either the order or the node is shown.
         at_node = self.screen.focused in (self.node, self.cost, self.plot)
         self.screen.set_class(at_node, "at-node")
@@ -175,7 +174,7 @@ class Panels(Horizontal):
             "plot": self.plot.wanted,
             "circuit": self._arrangement.mode != "hidden",
         }
-        names = [name for name in ZOOMED if has.get(name, True)]
+        names = [name for name in self.zoomable if has.get(name, True)]
         after = names.index(self.zoomed) + 1 if self.zoomed in names else 0
         self.zoom(names[after % len(names)])
 
@@ -235,7 +234,7 @@ class Panels(Horizontal):
     def on_panel_title_clicked(self, event: PanelTitle.Clicked) -> None:
         """Focus the panel whose title was clicked; clicked twice, zoom it or show all again."""
         panel = self.query_one(f"#{event.panel}", Widget)
-        if event.twice and event.panel in ZOOMED and not self.quiz.display:
+        if event.twice and event.panel in self.zoomable and not self.quiz.display:
             self.zoom("" if self.zoomed else event.panel)
         elif panel in self.ring:
             self.focus_panel(panel)
@@ -246,8 +245,7 @@ class Panels(Horizontal):
 
     def focus_shown(self) -> None:
         """Focus the panel that has the whole screen, or the order."""
-        shown = {"node": self.node, "cost": self.cost, "plot": self.plot}
-        self.focus_panel(shown.get(self.zoomed, self._list))
+        self.focus_panel(self.zoomable.get(self.zoomed, self._list))
 
     def _keep_focus(self) -> None:
         """Focus a panel that is there, if the focused one has been hidden."""

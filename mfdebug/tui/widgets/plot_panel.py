@@ -26,7 +26,7 @@ from mfdebug.core.session.plot import Plot
 from mfdebug.core.session.session import Session
 from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
-from mfdebug.tui.widgets.panel_title import PanelTitle
+from mfdebug.tui.widgets.panel_title import PanelTitle, title_line
 from miniflow.errors import MiniflowError
 
 if TYPE_CHECKING:
@@ -73,17 +73,11 @@ class PlotPanel(LinesView, can_focus=True):
             super().__init__()
             self.step = step
 
-    def __init__(
-        self,
-        session: Session,
-        busy: Callable[[], bool] = lambda: False,
-        *,
-        id: str | None = None,  # noqa: A002 - Textual's own name for it
-    ) -> None:
-        """`busy` says whether a command is running, which may move the session."""
+    def __init__(self, session: Session, *, id: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id)
         self.session = session
-        self.busy = busy
+        # Whether a command is running, which may move the session.
+        self.busy: Callable[[], bool] = lambda: False
         # What is shown or being computed, and what that depends on.
         self._plot: Plot | None = None
         self._key: object = None
@@ -232,16 +226,13 @@ class PlotPanel(LinesView, can_focus=True):
         return title
 
     def _rule(self) -> Strip:
-        mark = "━" if self._focused else "─"
         room = self.size.width - len("─  ")
         words = self._title()
         if cell_len(words) > room:
             words = f"{words[: max(0, room - 1)]}…"
         plot, keys = self.session.plot, keys_of(self)
-        end = f" {keys.name(plot.kind)} hides it {mark}" if plot and keys.of(plot.kind) else ""
-        room -= cell_len(words)
-        end = end if cell_len(end) <= room else ""
-        text = f"{mark} {words} " + mark * max(0, room - cell_len(end)) + end
+        notes = [f"{keys.name(plot.kind)} hides it"] if plot and keys.of(plot.kind) else []
+        text = title_line(words, notes, self.size.width, focused=self._focused)
         return Strip([Segment(text, self.get_component_rich_style("plot--axis"))])
 
     # Keys and clicks ---------------------------------------------------------------------

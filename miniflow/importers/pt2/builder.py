@@ -152,7 +152,7 @@ class Builder:
         return made
 
     def note(self, sentence: str) -> None:
-        """Have the user told something about how the file was read, once."""
+        """Report something to the user about how the file was read, once."""
         if sentence not in self.notes:
             self.notes.append(sentence)
 

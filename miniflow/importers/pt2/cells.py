@@ -1,7 +1,7 @@
 """The tensors of a graph by their names, and which of them share their numbers.
 
-A call in place, such as `relu_`, changes a tensor: whoever uses it later, by any of its names, sees
-the new value. So does whoever uses a view of it; such a file is refused.
+A call in place, such as `relu_`, changes a tensor: a later use of it, by any of its names, has the
+new value. So has a later use of a view of it; such a file is refused.
 """
 
 from __future__ import annotations

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdebug.core.circuit.circuit import Circuit
 from mfdebug.core.circuit.text import plain_text
+from mfdebug.core.explain.scopes import graph_scopes
 from miniflow.graph import Graph
 from tests.core.circuit.drawing import faults
 from tests.core.circuit.graphs import PANES, SHIPPED, chain, graphs, shipped, transformer_like, wide
@@ -21,18 +24,22 @@ def drawn(circuit: Circuit) -> str:
     return plain_text(circuit.draw(None))
 
 
-def every_fold(circuit: Circuit) -> list[Circuit]:
+def every_fold(
+    graph: Graph, width: int, height: int, opened: Collection[str] | None = None
+) -> list[Circuit]:
     """Return a circuit, and those with each of its folds opened or closed, one after another."""
+    shapes = graph.shapes()
+    scopes = graph_scopes(graph, shapes)
+    circuit = Circuit(graph, shapes, width, height, opened, scopes)
     found = {circuit.opened: circuit}
     todo = [circuit]
     while todo and len(found) < examples(24):
         here = todo.pop(0)
         for box in here.boxes:
-            beside = [here.with_opened(box), here.with_closed(box.nodes[0])]
-            for other in beside:
-                if other is not None and other.opened not in found:
-                    found[other.opened] = other
-                    todo.append(other)
+            for other in (here.opened_with(box), here.opened_without(box.nodes[0])):
+                if other is not None and other not in found:
+                    found[other] = Circuit(graph, shapes, width, height, other, scopes)
+                    todo.append(found[other])
     return list(found.values())
 
 
@@ -49,7 +56,7 @@ def test_a_random_graph_is_drawn_without_faults(graph: Graph, width: int, height
 @settings(deadline=None, max_examples=examples(60))
 @given(graphs(), st.sampled_from(WIDTHS))
 def test_every_fold_of_a_random_graph_is_drawn_without_faults(graph: Graph, width: int) -> None:
-    for circuit in every_fold(Circuit(graph, graph.shapes(), width, 40, opened=())):
+    for circuit in every_fold(graph, width, 40, opened=()):
         assert faults(circuit) == []
         nodes = {node for box in circuit.boxes for node in box.nodes}
         assert nodes == set(range(len(graph)))
@@ -59,14 +66,14 @@ def test_every_fold_of_a_random_graph_is_drawn_without_faults(graph: Graph, widt
 def test_a_shipped_graph_is_drawn_without_faults_at_every_fold(name: str) -> None:
     debugger = shipped(name)
     for width, height in PANES:
-        for circuit in every_fold(Circuit(debugger.graph, debugger.plan.shapes, width, height)):
+        for circuit in every_fold(debugger.graph, width, height):
             assert faults(circuit) == []
 
 
 @pytest.mark.parametrize("graph", [transformer_like(5), chain(70), wide(40)])
 def test_a_large_graph_is_drawn_without_faults(graph: Graph) -> None:
     for width, height in pick(PANES, PANES[:2]):
-        for circuit in every_fold(Circuit(graph, graph.shapes(), width, height)):
+        for circuit in every_fold(graph, width, height):
             assert faults(circuit) == []
 
 

@@ -110,26 +110,23 @@ def test_a_window_moves_only_if_the_box_would_leave() -> None:
 
 def test_a_fold_opens_and_closes() -> None:
     debugger = shipped("vanishing")
-    circuit = Circuit(debugger.graph, debugger.plan.shapes, 80, 17)
-    node = debugger.graph.by_name["layer3/z"]
+    graph, shapes = debugger.graph, debugger.plan.shapes
+    circuit = Circuit(graph, shapes, 80, 17)
+    node = graph.by_name["layer3/z"]
     run = circuit.box_of(node)
     assert run is not None
-    blocks = circuit.with_opened(run)
-    assert blocks is not None
+    blocks = Circuit(graph, shapes, 80, 17, circuit.opened_with(run))
     block = blocks.box_of(node)
     assert block is not None
     assert block.label == "layer3"
-    inside = blocks.with_opened(block)
-    assert inside is not None
+    inside = Circuit(graph, shapes, 80, 17, blocks.opened_with(block))
     box = inside.box_of(node)
     assert box is not None
-    assert (box.label, inside.with_opened(box)) == ("layer3/z", None)
-    closed = inside.with_closed(node)
-    assert closed is not None
-    again = closed.with_closed(node)
-    assert again is not None
+    assert (box.label, inside.opened_with(box)) == ("layer3/z", None)
+    closed = Circuit(graph, shapes, 80, 17, inside.opened_without(node))
+    again = Circuit(graph, shapes, 80, 17, closed.opened_without(node))
     assert plain_text(again.draw(debugger)) == plain_text(circuit.draw(debugger))
-    assert again.with_closed(node) is None
+    assert again.opened_without(node) is None
 
 
 # Neighbourhoods ----------------------------------------------------------------------------

@@ -75,7 +75,11 @@ def test_a_graph_beside_the_demo_is_found(tmp_path: Path) -> None:
     [
         (["stpe", "pause"], '"wx"', "some.demo: line 3: there is no command 'stpe'"),
         (["step \x1b[2J"], '"wx"', "some.demo: line 3: contains control characters"),
-        (["ask What? 2", "step"], '"wx"', "some.demo: line 4: the beat goes on after its question"),
+        (
+            ["ask What? 2", "step"],
+            '"wx"',
+            "some.demo: line 4: the beat continues after its question",
+        ),
         ([], '"wx"', "some.demo: the demo is empty"),
         (["step"], "wx", "some.demo: line 2: expected a graph name, as in"),
         (["step"], "[1]", "some.demo: line 2: expected a graph name, as in"),

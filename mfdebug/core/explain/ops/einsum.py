@@ -174,7 +174,7 @@ def _products(
     sizes = [found.sizes[a] for a in result]
     if not arrays:
         return np.ones(sizes)
-    kept = "".join(a for a in result if any(a in one for one in letters))
+    kept = "".join(a for a in result if any(a in axes for axes in letters))
     with np.errstate(all="ignore"):
         products = np.einsum(f"{','.join(letters)}->{kept}", *arrays)
     ones = [found.sizes[a] if a in kept else 1 for a in result]

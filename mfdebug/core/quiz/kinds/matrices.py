@@ -8,7 +8,14 @@ from typing import Any
 
 from mfdebug.core.explain.report import role_of
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.quiz.asked_moment import AskedMoment, bracketed, capital, digits, entry
+from mfdebug.core.quiz.asked_moment import (
+    AskedMoment,
+    bracketed,
+    capital,
+    digits,
+    entry,
+    numbers_listed,
+)
 from mfdebug.core.quiz.kinds.sent import sign_of
 from mfdebug.core.quiz.kinds.shapes import BIAS, BIAS_RULE, ask_gradient_shape, ask_value_shape
 from mfdebug.core.quiz.question import Mistake, Question
@@ -71,8 +78,8 @@ def _ask_entry(asked: AskedMoment) -> Iterator[Question]:
     products = [a * b for a, b in zip(left, right, strict=True)]
     given = [
         f"{asked.name} = {asked.report(index).formula}",
-        f"Row {index[0]} of {names[ROWS]} is {_listed(left)}.",
-        f"Column {index[1]} of {names[WEIGHTS]} is {_listed(right)}.",
+        f"Row {index[0]} of {names[ROWS]} is {numbers_listed(left)}.",
+        f"Column {index[1]} of {names[WEIGHTS]} is {numbers_listed(right)}.",
     ]
     given += [f"{names[BIAS]}[{index[1]}] = {scalar(number)}." for number in bias]
 
@@ -128,7 +135,7 @@ def _ask_bias(asked: AskedMoment) -> Iterator[Question]:
         asked.moment.number, asked.node, (0, index[0]), "number", "the gradient of a bias",
         (
             f"{asked.name} = {asked.report((0, 0)).formula}",
-            f"At {_column(asked.name, index[0])} arrive {_listed(column)}.",
+            f"At {_column(asked.name, index[0])} arrive {numbers_listed(column)}.",
         ),
         f"What does {asked.name} send to {name}?", scalar(total), BIAS_RULE,
         f"{' + '.join(map(bracketed, column))} = {scalar(total)}", BIAS_RULE + ".", number=total,
@@ -173,14 +180,14 @@ def _ask_product(asked: AskedMoment, edge: int) -> Iterator[Question]:
     total, name = float(sent[index]), entry(asked.label(target), index)
     other_name = asked.label(source)
     if edge == ROWS:
-        met = f"Row {index[1]} of {other_name} is {_listed(right)}."
-        arrive = f"At {asked.name}[{index[0]},:] arrive {_listed(left)}."
+        met = f"Row {index[1]} of {other_name} is {numbers_listed(right)}."
+        arrive = f"At {asked.name}[{index[0]},:] arrive {numbers_listed(left)}."
         if terms == 1:
             met = f"{other_name}[{index[1]},0] = {scalar(right[0])}."
             arrive = f"A gradient of {scalar(left[0])} arrives at {asked.name}[{index[0]},0]."
     else:
-        met = f"{_column(other_name, index[0])} is {_listed(left)}."
-        arrive = f"At {_column(asked.name, index[1])} arrive {_listed(right)}."
+        met = f"{_column(other_name, index[0])} is {numbers_listed(left)}."
+        arrive = f"At {_column(asked.name, index[1])} arrive {numbers_listed(right)}."
         if terms == 1:
             met = f"{other_name}[0,{index[0]}] = {scalar(left[0])}."
             arrive = f"A gradient of {scalar(right[0])} arrives at {asked.name}[0,{index[1]}]."
@@ -248,7 +255,3 @@ def _length(most: float, *numbers: float, together: bool = False) -> float | Non
 
 def _column(name: str, column: int) -> str:
     return f"{name}[:,{column}]"
-
-
-def _listed(numbers: list[float]) -> str:
-    return ", ".join(map(scalar, numbers))

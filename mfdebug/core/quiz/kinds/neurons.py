@@ -7,11 +7,17 @@ from collections.abc import Iterator
 
 from mfdebug.core.explain.report import role_of
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.quiz.asked_moment import AskedMoment, bracketed, capital, digits, entry
+from mfdebug.core.quiz.asked_moment import (
+    AskedMoment,
+    bracketed,
+    capital,
+    digits,
+    entry,
+    numbers_listed,
+)
 from mfdebug.core.quiz.question import Mistake, Question
 from mfdebug.core.quiz.usual_mistakes import distinct
 from mfdebug.core.timeline.entry_ref import Index
-from miniflow.ops.base import Array
 from miniflow.ops.linear import Linear
 
 # The most terms of the sum, and the characters of a number in it.
@@ -54,8 +60,8 @@ def _ask_value(asked: AskedMoment) -> Question:
         asked.moment.number, asked.node, (), "number", "the value of a neuron",
         (
             f"{asked.name} = {asked.report(()).formula}",
-            f"{names[INPUTS]} is {_listed(inputs)}.",
-            f"{names[WEIGHTS]} is {_listed(weights)}.",
+            f"{names[INPUTS]} is {numbers_listed(inputs)}.",
+            f"{names[WEIGHTS]} is {numbers_listed(weights)}.",
             f"{names[BIAS]} = {scalar(float(bias))}.",
         ),
         f"What is {asked.name}?", scalar(total), rule, f"{working} = {scalar(total)}", f"{rule}.",
@@ -108,7 +114,3 @@ def _ask_sent(asked: AskedMoment) -> Question:
         ),
         hides=frozenset({(source, "gradient")}),
     )  # fmt: skip
-
-
-def _listed(numbers: Array) -> str:
-    return ", ".join(scalar(float(number)) for number in numbers)

@@ -1,0 +1,47 @@
+"""The update of a recorded moment: the number before and after it, and the rule if one is known."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from mfdebug.core.timeline.cursor import Update
+from mfdebug.core.timeline.method import Method
+from mfdebug.core.timeline.timeline import Moment
+from mfdebug.recording.left_alone import is_left_alone
+from mfdebug.recording.optimizers.method import method_of
+from mfdebug.recording.plan import RecordedPlan
+from miniflow.ops.base import Array
+
+
+def recorded_update(plan: RecordedPlan, where: Moment) -> Update | None:
+    """Return the update that the plan's present moment made; `where` is its name."""
+    if where.phase != "update" or where.node is None:
+        return None
+    found, node, step = plan.present, where.node, plan.sgd_step
+    before = None if found is None else found.value(node, plan.position - where.part)
+    after = plan.known_value(node)
+    if before is None or after is None or before.shape != after.shape:
+        return None
+    after_update = plan.value(node)
+    method = _method(plan, node, before)
+    if method is not None:
+        old = before if method.before is None else method.before
+        return Update(old.astype(np.float64), after_update, method.rate, method=method)
+    rate = plan.updates.of(step).rate_of(node)
+    run = plan.recorded_run
+    alone = is_left_alone(run, run.steps(plan.line), step, node, after)
+    return Update(before.astype(np.float64), after_update, rate, left_alone=alone)
+
+
+def _method(plan: RecordedPlan, node: int, before: Array) -> Method | None:
+    """Return how an optimizer of the program updated an input after the present pass."""
+    run, found = plan.recorded_run, plan.present
+    number = run.steps(plan.line)[plan.sgd_step]
+    steps = run.optimizer_steps(number)
+    if not steps or found is None:
+        return None
+    later = None
+    if number + 1 < len(run) and run.outline(number + 1).graph == found.outline.graph:
+        later = run.inputs(number + 1).get(node)
+    gradient = found.gradient(node, plan.timeline.length)
+    return method_of(steps, node, before, gradient, later)
