@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mfdebug.opening.programs import open_program
+from mfdebug.running.runnable import Runnable
 from mfdebug.tui.screens.text import TextScreen
 from tests.program.program_app import done, opened, press
 from tests.program.programs import FOLDER, environment
@@ -178,7 +179,7 @@ def test_the_costs_of_a_long_run_are_known_while_it_goes_on(tmp_path: Path) -> N
         "x = mf.parameter(9.0, 'x')\n"
         "mf.Graph.of(x * x, optimizer=mf.SGD(0.001)).train(10**9)\n"
     )
-    running = open_program(str(file), [], memory=2**24, streams="piped")
+    running = open_program(Runnable(str(file)), [], memory=2**24, streams="piped")
     debugger, known = running.session.debugger, [0]
 
     def progress(moment: int) -> bool:
