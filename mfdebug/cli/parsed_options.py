@@ -17,6 +17,8 @@ from mfdebug.opening.readers import Kind
 if TYPE_CHECKING:
     from mfdebug.config.settings import Settings
 
+# Options that do without the app.
+WITHOUT_SCREEN = ("batch", "plain", "check", "save", "draw", "html", "summary")
 # Options that are settings, by the name of the setting.
 SETTINGS = {
     "theme": "--theme",
@@ -24,6 +26,7 @@ SETTINGS = {
     "history_memory": "--history-memory",
     "present": "--present",
     "show_keys": "--show-keys",
+    "live": "--live",
 }
 
 
@@ -34,8 +37,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
     settings = read_settings()
     for name, option in SETTINGS.items():
         given = getattr(options, name, None)
-        # Only --ascii can be switched off; for the others False means that they are not given.
-        if given or (given is False and name == "ascii_only"):
+        # These can be switched off; for the others False means that they are not given.
+        if given or (given is False and name in ("ascii_only", "live")):
             settings = settings.overridden(option, **{name: given})
     return settings
 
@@ -194,6 +197,8 @@ def _program_conflict(options: argparse.Namespace) -> str:
         return "--feed requires a graph: a program feeds its own inputs"
     if (options.every or options.costs) and kind_of(options) is Kind.RUN:
         return "--every and --costs require a program: a run file has what it has"
+    if options.live and (problem := _live_conflict(options)):
+        return problem
     if options.cost or options.labels:
         return "--cost and --labels require a model: a program computes its own cost"
     if options.arguments and kind_of(options) is Kind.RUN:
@@ -201,7 +206,18 @@ def _program_conflict(options: argparse.Namespace) -> str:
     return ""
 
 
+def _live_conflict(options: argparse.Namespace) -> str:
+    if kind_of(options) is Kind.RUN:
+        return "--live requires a program: a run file runs nothing"
+    without = [name for name in WITHOUT_SCREEN if getattr(options, name)]
+    if options.twice:
+        without.append("twice")
+    return f"--live and --{without[0]} are mutually exclusive" if without else ""
+
+
 def _graph_conflict(options: argparse.Namespace) -> str:
+    if options.live:
+        return "--live requires a program"
     if options.every or options.costs:
         return "--every and --costs require a program"
     if options.arguments:
@@ -211,8 +227,7 @@ def _graph_conflict(options: argparse.Namespace) -> str:
 
 def wants_screen(options: argparse.Namespace) -> bool:
     """Whether the app is asked for, and there is a terminal for it."""
-    names = ("batch", "plain", "check", "save", "draw", "html", "summary")
-    return not any(getattr(options, name) for name in names) and has_screen()
+    return not any(getattr(options, name) for name in WITHOUT_SCREEN) and has_screen()
 
 
 def write_ascii(options: argparse.Namespace, settings: Settings) -> None:

@@ -138,6 +138,11 @@ def main_parser() -> argparse.ArgumentParser:
     add_feeds(parser)
     add_model_options(parser)
     add_pace_options(parser)
+    parser.add_argument(
+        "--live",
+        action=argparse.BooleanOptionalAction,
+        help="let a program run at once, with a table of its modules, until a key pauses it",
+    )
     complete_with(
         parser.add_argument(
             "--save",

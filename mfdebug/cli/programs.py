@@ -58,6 +58,8 @@ def debug_program(options: argparse.Namespace, settings: Settings) -> int:
     program = running.run.program
     try:
         origin = program_origin(runs, options.arguments)
+        if on_screen and settings.live:
+            lines.append("continue")
         status = _debug(running.session, lines, options, settings, origin, on_screen=on_screen)
         # Checked before `close`, which ends the program by a signal.
         failed = program.ended and program.failed

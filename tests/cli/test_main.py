@@ -90,6 +90,10 @@ UNUSABLE = [
     ([], "name a graph file"),
     (["xor", "--batch", "-x", "nowhere.txt"], "there is no file 'nowhere.txt'"),
     (["xor", "--batch", "-c", "step", "--history-memory", "0"], "not a number of megabytes"),
+    (["xor", "--live"], "--live requires a program"),
+    (["x.mfrun", "--live"], "--live requires a program: a run file runs nothing"),
+    (["x.py", "--live", "--summary"], "--live and --summary are mutually exclusive"),
+    (["x.py", "--live", "--twice"], "--live and --twice are mutually exclusive"),
     (["xor", "--xyzzy"], "unrecognized arguments"),
     # Words that cannot be carried out.
     (["demo", "--check"], "name a demo"),

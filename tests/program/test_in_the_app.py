@@ -286,3 +286,41 @@ def test_what_is_waited_for_before_the_first_pass_is_said(tmp_path: Path) -> Non
         assert app.wait() == -signal.SIGINT
         assert said not in app.text
         assert app.not_restored() == []
+
+
+# Until `go` is there, it has run one pass only.
+WAITS = """
+import os, time
+from miniflow import *
+x, w = Input(), Input()
+y = Mul(x, w)
+number = 0
+while True:
+    forward_and_backward(topological_sort({x: 3.0, w: 2.0 - number / 100}))
+    number += 1
+    while not os.path.exists("go"):
+        time.sleep(0.005)
+"""
+
+
+def test_live_the_first_frame_is_the_table_of_the_first_pass(tmp_path: Path) -> None:
+    (tmp_path / "waits.py").write_text(WAITS)
+    command = [sys.executable, "-m", "mfdebug", "waits.py"]
+    on = {**ENVIRONMENT, "MFDEBUG_LIVE": "true"}
+    with PtyApp([*command, "--no-live"], env=on, cwd=tmp_path) as app:
+        app.wait_for("press s to begin: the feed gives every input its value; c runs it, live")
+        app.send(b"q")
+        assert app.wait() == 0
+    with PtyApp(command, env=on, cwd=tmp_path) as app:
+        app.wait_for("nodes of the running program")
+        app.wait_for("SGD step 0")
+        assert re.search(r"^y +6 +1 *$", app.text, re.MULTILINE)
+        assert "any key stops" in app.text
+        assert "press s to begin" not in app.output.decode()
+        assert "order" not in app.output.decode()
+        (tmp_path / "go").touch()
+        app.wait_for("SGD step 1")
+        app.send(b"x")
+        app.wait_for("order")
+        app.send(b"q")
+        assert app.wait() == 0
