@@ -18,7 +18,6 @@ from mfdebug.core.timeline.debugger import Debugger, OtherRun, SetTrace
 from mfdebug.core.timeline.edits import Edit
 from mfdebug.core.timeline.method import Method
 from mfdebug.core.timeline.timeline import Moment
-from mfdebug.recording.left_alone import is_left_alone
 from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.optimizers.method import method_of
 from mfdebug.recording.pass_ends import PassEnds
@@ -232,8 +231,27 @@ class RecordedCursor(Cursor):
             rate = method.rate
             return Update(old.astype(np.float64), after_update, rate, method=method)
         rate = self.plan.updates.of(self.sgd_step).rate_of(where.node)
-        alone = is_left_alone(self._run, self.steps, self.sgd_step, where.node, after)
-        return Update(before.astype(np.float64), after_update, rate, left_alone=alone)
+        # Steps that concern it would have made the method.
+        left_out = bool(self._run.optimizer_steps(self.pass_number))
+        alone = self.sgd_step > 0 and left_out and self._is_as_at_first(where.node, after)
+        return Update(
+            before.astype(np.float64), after_update, rate, left_out=left_out, left_alone=alone
+        )
+
+    def left_alone(self, node: int) -> bool:
+        """Whether the optimizers' steps after the last pass left it out, and it is as at first."""
+        if self.sgd_step == 0:
+            return False
+        made = self._run.optimizer_steps(self.steps[self.sgd_step - 1])
+        if not made or any(node in step.settings for step in made):
+            return False
+        now = self._run.inputs(self.pass_number).get(node)
+        return now is not None and self._is_as_at_first(node, now)
+
+    def _is_as_at_first(self, node: int, now: Array) -> bool:
+        """Whether an input is as in the first pass: one that another optimizer has is not."""
+        first = self._run.inputs(self.steps[0]).get(node)
+        return first is not None and np.array_equal(first, now, equal_nan=True)
 
     def _method(self, node: int, before: Array) -> Method | None:
         """Return how an optimizer of the program updated an input after the present pass."""

@@ -59,6 +59,18 @@ def by_hand():
         w.grad = None
 
 
+def left_out():
+    net, kept = nn.Linear(4, 1), nn.Linear(4, 4)
+    by_hand = torch.ones(4, requires_grad=True)
+    optimizer = torch.optim.SGD(net.parameters(), lr=0.1)
+    for _ in range(4):
+        optimizer.zero_grad()
+        (net(kept(torch.ones(2, 4) * by_hand)) ** 2).mean().backward()
+        optimizer.step()
+        with torch.no_grad():
+            by_hand -= 0.01 * by_hand.grad.sign()
+
+
 def kept_small():
     net = nn.Linear(4, 1)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)

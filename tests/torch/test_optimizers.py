@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from mfdebug.core.explain.arithmetic import evaluates_to
+from mfdebug.core.explain.moment_text import explain
 from mfdebug.core.explain.updates import assignments
 from mfdebug.core.timeline.cursor import Update
 from mfdebug.recording.debugger import RecordedDebugger, RecordedLines
@@ -177,6 +178,25 @@ def test_updates_by_hand_are_the_programs_own(tmp_path: Path) -> None:
             assert update.method is None
             assert not rule
             assert said[0].endswith("before, by the program's own rule")
+
+
+def test_what_a_step_leaves_out_is_unchanged_or_changed_by_what_was_not_seen(
+    tmp_path: Path,
+) -> None:
+    first, *made, _ = loop(tmp_path, "left_out")
+    out = "before, unchanged: the optimizer's step after this pass has left it out"
+    assert first["kept.weight"][1][0].endswith(out)
+    never = "before, unchanged: no optimizer of the program has updated it so far"
+    unseen = "before, changed by the program, by no optimizer's step that was seen"
+    for one in made:
+        assert one["kept.weight"][1][0].endswith(never)
+        assert one["by_hand"][1][0].endswith(unseen)
+        assert one["net.weight"][1] == ("by SGD (lr 0.1)",)
+    run = recorded(tmp_path, "steps_program.py", "left_out")
+    debugger = RecordedLines(run).debugger(0)
+    debugger.cursor.go(debugger.timeline.first_of(1))
+    fed = [line.split("  (")[1] for line in explain(debugger) if "weight  shape" in line]
+    assert sorted(fed) == ["no optimizer has updated it so far)", "trained)"]
 
 
 def test_what_is_changed_after_a_step_is_said(tmp_path: Path) -> None:
