@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from functools import cache
@@ -10,6 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mfdebug.core.breakpoints.health_rules import RULES
+from mfdebug.core.breakpoints.triggers import Unhealthy
 from mfdebug.core.explain.arithmetic import evaluates_to
 from mfdebug.core.explain.moment_text import explain
 from mfdebug.core.explain.updates import assignments
@@ -197,6 +200,38 @@ def test_what_a_step_leaves_out_is_unchanged_or_changed_by_what_was_not_seen(
     debugger.cursor.go(debugger.timeline.first_of(1))
     fed = [line.split("  (")[1] for line in explain(debugger) if "weight  shape" in line]
     assert sorted(fed) == ["no optimizer has updated it so far)", "trained)"]
+
+
+def test_a_gradient_that_is_used_twice_is_found_and_no_other(tmp_path: Path) -> None:
+    run = recorded(tmp_path, "steps_program.py", "zeroed_or_not")
+    rule = RULES["zero-grad"]
+    found: dict[str, list[int]] = {}
+    for debugger in RecordedLines(run).all():
+        cursor, timeline, graph = debugger.cursor, debugger.timeline, debugger.graph
+        stop = Unhealthy(rule, 0.0, frozenset(graph.trainables))
+        for step in range(len(cursor.steps)):
+            for node in graph.trainables:
+                moment = timeline.start_of(step) + (timeline.position_of("update", node) or 0)
+                if moment <= cursor.ends.last_moment(step):
+                    cursor.go(moment)
+                    steps = found.setdefault(graph.nodes[node].label.split(".")[0], [])
+                    if (met := stop.fires(debugger)) is not None:
+                        words = re.search(r"contains that of SGD step (\d+), which the ", met.words)
+                        assert words is not None
+                        assert step - int(words[1]) in (1, 2)
+                        steps.append(step)
+    bad = {name: sorted(set(steps)) for name, steps in found.items() if name.startswith("bad")}
+    every = [1, 2, 3]
+    assert bad == {
+        "bad": every,
+        "bad_clipped": every,
+        # What the last one did is seen only if another pass follows.
+        "bad_by_hand": every[:-1],
+        "bad_accumulated": [3, 5],
+    }
+    healthy = {name: steps for name, steps in found.items() if name not in bad}
+    assert {"zeroed", "accumulated", "hooked", "again", "maker", "judge"} <= healthy.keys()
+    assert not any(healthy.values())
 
 
 def test_what_is_changed_after_a_step_is_said(tmp_path: Path) -> None:
