@@ -21,6 +21,7 @@ from mfdebug.core.timeline.timeline import Moment
 from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.optimizers.method import method_of
 from mfdebug.recording.pass_ends import PassEnds
+from mfdebug.recording.passes_between import passes_between
 from mfdebug.recording.plan import RecordedPlan
 from mfdebug.recording.program_advance import ProgramAdvance
 from miniflow.ops.base import Array
@@ -231,11 +232,17 @@ class RecordedCursor(Cursor):
             rate = method.rate
             return Update(old.astype(np.float64), after_update, rate, method=method)
         rate = self.plan.updates.of(self.sgd_step).rate_of(where.node)
+        name = self._run.lines[self._line].nodes[where.node].name
         # Steps that concern it would have made the method.
         left_out = bool(self._run.optimizer_steps(self.pass_number))
         alone = self.sgd_step > 0 and left_out and self._is_as_at_first(where.node, after)
         return Update(
-            before.astype(np.float64), after_update, rate, left_out=left_out, left_alone=alone
+            before.astype(np.float64),
+            after_update,
+            rate,
+            left_out=left_out,
+            left_alone=alone,
+            between=passes_between(self._run, self._line, self.sgd_step, name),
         )
 
     def left_alone(self, node: int) -> bool:

@@ -150,6 +150,15 @@ def zeroed_or_not():
         first.step()
 
 
+def by_turns():
+    w = torch.ones(3, requires_grad=True)
+    for i in range(6):
+        ((w**3).sum() if i % 2 else torch.sin(w).mean()).backward()
+        with torch.no_grad():
+            w -= 0.01 * w.grad
+        w.grad = None
+
+
 def kept_small():
     net = nn.Linear(4, 1)
     optimizer = torch.optim.SGD(net.parameters(), lr=0.1)

@@ -202,6 +202,19 @@ def test_what_a_step_leaves_out_is_unchanged_or_changed_by_what_was_not_seen(
     assert sorted(fed) == ["no optimizer has updated it so far)", "trained)"]
 
 
+def test_what_other_passes_may_have_changed_too_is_not_taken_for_one_update(
+    tmp_path: Path,
+) -> None:
+    made = loop(tmp_path, "by_turns")[:-2]
+    words = "changed by the next pass over this graph, with 1 pass over others between"
+    assert [one["w"][1][0].endswith(words) for one in made if one] == [True] * 4
+    # Of a GAN, what the other optimizer updates meanwhile.
+    *made, _ = loop(tmp_path, "adversaries")
+    said = [words for one in made for _, (words, *_), rule in one.values() if not rule]
+    assert said
+    assert not [words for words in said if "own rule" in words or "not seen" in words]
+
+
 def test_a_gradient_that_is_used_twice_is_found_and_no_other(tmp_path: Path) -> None:
     run = recorded(tmp_path, "steps_program.py", "zeroed_or_not")
     rule = RULES["zero-grad"]

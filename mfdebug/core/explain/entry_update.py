@@ -50,6 +50,7 @@ class EntryUpdate:
         self.letters = Letters(debugger.graph.by_name)
         self.name = named(debugger.graph.nodes[node].label, index)
         self.rate = update.rate
+        self._between = update.between
         self._left_out, self._left_alone = update.left_out, update.left_alone
         self.same = np.array_equal(update.before, update.after, equal_nan=True)
         self.read(update)
@@ -88,6 +89,11 @@ class EntryUpdate:
     @property
     def author(self) -> str:
         """Who made an update whose rule is not known."""
+        if not self.same and self._between:
+            words = "left out by the optimizer's step, and " if self._left_out else ""
+            passes = "1 pass" if self._between == 1 else f"{self._between} passes"
+            words += "changed by the next pass over this graph, with "
+            return f"{words}{passes} over others between"
         if not self.same:
             return NOT_SEEN if self._left_out else OWN_RULE
         if self._left_alone:

@@ -37,7 +37,8 @@ class Update(Struct, frozen=True):
     The optimizer's state for the parameter has one array for each of its `state_names`. `gradient`
     is the one that was used, if the present one may be another. `method`: how an optimizer of a
     program made it. `left_out`: one has stepped after the pass, without this parameter;
-    `left_alone`: it was so in every pass, and the parameter is as it was at first.
+    `left_alone`: it was so in every pass, and the parameter is as it was at first. `between`: so
+    many passes over other graphs ran before it was seen again, which may have changed it too.
     """
 
     before: Array
@@ -49,6 +50,7 @@ class Update(Struct, frozen=True):
     method: Method | None = None
     left_out: bool = False
     left_alone: bool = False
+    between: int = 0
 
 
 class Cursor(ABC):
