@@ -23,6 +23,7 @@ from harness import ROOT, Contestant, measure, one_thread, options, show, table
 
 from mfdebug.running.launcher import Program
 from mfdebug.running.live_run import LiveRun
+from mfdebug.running.runnable import Runnable
 from tests.support.pty_app import PtyApp
 
 ROUNDS = 5
@@ -155,7 +156,7 @@ def _waits(program: str) -> tuple[float, list[float]]:
     begun = perf_counter()
     run = LiveRun(
         "program",
-        lambda sink: Program(program, [], sink, streams="piped", stop_at=0),
+        lambda sink: Program(Runnable(program), [], sink, streams="piped", stop_at=0),
         most_bytes=2**30,
     )
     try:

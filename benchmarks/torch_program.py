@@ -22,6 +22,7 @@ from harness import ROOT, options, show
 
 from mfdebug.running.launcher import Program
 from mfdebug.running.live_run import LiveRun
+from mfdebug.running.runnable import Runnable
 from tests.support.pty_app import PtyApp
 
 ROUNDS = 9
@@ -208,7 +209,7 @@ def _waits(model: str) -> list[float]:
         program = str(_program(Path(folder), model))
         run = LiveRun(
             "program",
-            lambda sink: Program(program, [], sink, streams="piped", stop_at=0),
+            lambda sink: Program(Runnable(program), [], sink, streams="piped", stop_at=0),
             most_bytes=2**30,
         )
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import Any
 
 from mfdebug.opening.readers import PROGRAM, READERS, Kind, reader_of
@@ -40,13 +41,38 @@ def any_file(prefix: str, **_: Any) -> Iterable[str]:
 
 def program_argument(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
     """Complete an argument of a program, which may be a path; graphs take no arguments."""
-    takes_arguments = reader_of(parsed_args.graph).kind is Kind.PROGRAM
+    is_program = reader_of(parsed_args.graph).kind is Kind.PROGRAM
+    takes_arguments = is_program or parsed_args.module
     return _paths(prefix, ("",)) if takes_arguments else ()
 
 
 def programs(prefix: str, **_: Any) -> Iterable[str]:
     """Complete a program."""
     return _paths(prefix, (PROGRAM.suffix,))
+
+
+def modules(prefix: str, **_: Any) -> Iterable[str]:
+    """Complete a module of this folder: of a package those in it, and itself if it can be run."""
+    above, dot, typed = prefix.rpartition(".")
+    folder = Path(*above.split("."))
+    found = []
+    for name, is_module in _modules_in(folder):
+        if name.startswith(typed):
+            inside = [] if is_module else [inner for inner, _ in _modules_in(folder / name)]
+            found += [name] * (is_module or "__main__" in inside)
+            found += [f"{name}.{inner}" for inner in inside if inner != "__main__"]
+    return sorted(above + dot + name for name in found)
+
+
+def _modules_in(folder: Path) -> list[tuple[str, bool]]:
+    """Return the names of what can be imported from a folder; and whether each is a file."""
+    suffix = PROGRAM.suffix
+    try:
+        entries = [(entry.name.removesuffix(suffix), entry) for entry in os.scandir(folder)]
+    except OSError:
+        return []
+    known = [(name, name != entry.name) for name, entry in entries if name != "__init__"]
+    return [(name, is_file) for name, is_file in known if name.isidentifier()]
 
 
 def graphs_and_commands(prefix: str, **_: Any) -> Iterable[str]:

@@ -16,10 +16,11 @@ from collections.abc import Sequence
 from mfdebug.cli.exit_status import FAILED, OK, unusable
 from mfdebug.cli.parsed_options import feeds_of, is_recorded, problem_with, settings_of
 from mfdebug.cli.parsers import PARSERS, main_parser
+from mfdebug.cli.program_words import kind_of, parse, resume_module
 from mfdebug.cli.words import COMMANDS, record
 from mfdebug.config.ascii import register
 from mfdebug.core.format.table import Column, Row, Table
-from mfdebug.opening.readers import Kind, reader_of
+from mfdebug.opening.readers import Kind
 
 # The variables that a shell sets when it requests completions.
 COMPLETION_ASKED = {"_ARGCOMPLETE", "COMP_LINE"}
@@ -55,17 +56,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
-    if words[:1] == ["-m"] or words[:2] == ["record", "-m"]:
-        from mfdebug.running.what_is_seen import RUN_A_MODULE
-
-        return unusable(f"-m is not an option here: {RUN_A_MODULE}")
     if words and words[0] in PARSERS:
-        options = PARSERS[words[0]]().parse_intermixed_args(words[1:])
+        options = parse(PARSERS[words[0]](), words[1:])
         if words[0] == "diff" and len(options.files) > 2:
             return unusable(f"{options.files[2]!r} is too much: diff compares two files")
         run = COMMANDS[words[0]]
     else:
-        options = main_parser().parse_intermixed_args(words)
+        options = parse(main_parser(), words)
         if options.list:
             return _list()
         if problem := problem_with(options):
@@ -108,6 +105,7 @@ def _debug(options: argparse.Namespace) -> int:
         options.graph, feeds = left.graph, {**left.feeds, **feeds}
         options.arguments = list(left.arguments)
         options.resumed_options = left.options
+        resume_module(options, left.options)
     if not is_recorded(options):
         from mfdebug.cli.graphs import debug_graph
 
@@ -120,7 +118,7 @@ def _debug(options: argparse.Namespace) -> int:
         from mfdebug.cli.twice import run_twice
 
         return run_twice(options, settings)
-    is_program = reader_of(options.graph).kind is Kind.PROGRAM
+    is_program = kind_of(options) is Kind.PROGRAM
     return (debug_program if is_program else debug_run_file)(options, settings)
 
 

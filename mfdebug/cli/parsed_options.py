@@ -8,14 +8,17 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mfdebug.cli.program_words import kind_of
 from mfdebug.config.ascii import register
 from mfdebug.config.terminal import Abilities, abilities, has_screen
 from mfdebug.opening.given import COST, LABELS, path_given
-from mfdebug.opening.readers import Kind, reader_of
+from mfdebug.opening.readers import Kind
 
 if TYPE_CHECKING:
     from mfdebug.config.settings import Settings
 
+# Options that do without the app.
+WITHOUT_SCREEN = ("batch", "plain", "check", "save", "draw", "html", "summary")
 # Options that are settings, by the name of the setting.
 SETTINGS = {
     "theme": "--theme",
@@ -23,6 +26,7 @@ SETTINGS = {
     "history_memory": "--history-memory",
     "present": "--present",
     "show_keys": "--show-keys",
+    "live": "--live",
 }
 
 
@@ -33,8 +37,8 @@ def settings_of(options: argparse.Namespace) -> Settings:
     settings = read_settings()
     for name, option in SETTINGS.items():
         given = getattr(options, name, None)
-        # Only --ascii can be switched off; for the others False means that they are not given.
-        if given or (given is False and name == "ascii_only"):
+        # These can be switched off; for the others False means that they are not given.
+        if given or (given is False and name in ("ascii_only", "live")):
             settings = settings.overridden(option, **{name: given})
     return settings
 
@@ -154,8 +158,9 @@ def _drawing_conflict(options: argparse.Namespace) -> str:
         for name in ("plain", "json", "draw"):
             if getattr(options, name):
                 return f"--html and --{name} are mutually exclusive"
-        if reader_of(options.graph).kind is Kind.PROGRAM:
-            hint = f"mfdebug record {options.graph} -o RUN.mfrun makes one"
+        if kind_of(options) is Kind.PROGRAM:
+            program = f"-m {options.module}" if options.module else options.graph
+            hint = f"mfdebug record {program} -o RUN.mfrun makes one"
             return f"--html requires a graph or a run file ({hint})"
     if options.draw:
         for name in ("plain", "json"):
@@ -177,29 +182,42 @@ def _alone_conflict(options: argparse.Namespace) -> str:
     if clash:
         other = {"commands": "-c"}.get(clash[0], f"--{clash[0]}")
         return f"--{chosen[0]} and {other} are mutually exclusive"
-    if options.twice and reader_of(options.graph).kind is not Kind.PROGRAM:
+    if options.twice and kind_of(options) is not Kind.PROGRAM:
         return "--twice requires a program"
     return ""
 
 
 def is_recorded(options: argparse.Namespace) -> bool:
     """Whether the options name a program or a run file, rather than a graph."""
-    return bool(options.attach) or reader_of(options.graph).recorded
+    return bool(options.attach) or kind_of(options) is not Kind.GRAPH
 
 
 def _program_conflict(options: argparse.Namespace) -> str:
     if options.feed:
         return "--feed requires a graph: a program feeds its own inputs"
-    if (options.every or options.costs) and reader_of(options.graph).kind is Kind.RUN:
+    if (options.every or options.costs) and kind_of(options) is Kind.RUN:
         return "--every and --costs require a program: a run file has what it has"
+    if options.live and (problem := _live_conflict(options)):
+        return problem
     if options.cost or options.labels:
         return "--cost and --labels require a model: a program computes its own cost"
-    if options.arguments and reader_of(options.graph).kind is Kind.RUN:
+    if options.arguments and kind_of(options) is Kind.RUN:
         return f"{options.arguments[0]!r} is too much: only a program takes arguments"
     return ""
 
 
+def _live_conflict(options: argparse.Namespace) -> str:
+    if kind_of(options) is Kind.RUN:
+        return "--live requires a program: a run file runs nothing"
+    without = [name for name in WITHOUT_SCREEN if getattr(options, name)]
+    if options.twice:
+        without.append("twice")
+    return f"--live and --{without[0]} are mutually exclusive" if without else ""
+
+
 def _graph_conflict(options: argparse.Namespace) -> str:
+    if options.live:
+        return "--live requires a program"
     if options.every or options.costs:
         return "--every and --costs require a program"
     if options.arguments:
@@ -209,8 +227,7 @@ def _graph_conflict(options: argparse.Namespace) -> str:
 
 def wants_screen(options: argparse.Namespace) -> bool:
     """Whether the app is asked for, and there is a terminal for it."""
-    names = ("batch", "plain", "check", "save", "draw", "html", "summary")
-    return not any(getattr(options, name) for name in names) and has_screen()
+    return not any(getattr(options, name) for name in WITHOUT_SCREEN) and has_screen()
 
 
 def write_ascii(options: argparse.Namespace, settings: Settings) -> None:

@@ -25,6 +25,7 @@ from mfdebug.cli.completers import (
     course_graphs,
     demos,
     graphs_and_commands,
+    modules,
     nothing,
     program_argument,
     programs,
@@ -46,6 +47,7 @@ examples:
   mfdebug my-graph.json                    or through your own
   mfdebug model.onnx --labels 3,1,4        or through a model that another library saved
   mfdebug prog.py                          or through a program, pass by pass
+  mfdebug -m package.module                or what `python -m` runs, in the same way
   mfdebug record prog.py -o run.mfrun      or record it, and step through that: mfdebug run.mfrun
   mfdebug xor --batch -c "sgd 3" -c "print cost"
   mfdebug xor --plain                      the same commands at a line prompt
@@ -80,6 +82,7 @@ def main_parser() -> argparse.ArgumentParser:
         ),
         program_argument,
     )
+    _add_module(parser)
     parser.add_argument("--list", action="store_true", help="list the shipped graphs")
     parser.add_argument("--version", action="version", version=f"mfdebug {__version__}")
     parser.add_argument("--batch", action="store_true", help="run commands without a screen")
@@ -135,6 +138,11 @@ def main_parser() -> argparse.ArgumentParser:
     add_feeds(parser)
     add_model_options(parser)
     add_pace_options(parser)
+    parser.add_argument(
+        "--live",
+        action=argparse.BooleanOptionalAction,
+        help="let a program run at once, with a table of its modules, until a key pauses it",
+    )
     complete_with(
         parser.add_argument(
             "--save",
@@ -156,6 +164,18 @@ def main_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _add_module(parser: argparse.ArgumentParser) -> None:
+    complete_with(
+        parser.add_argument(
+            "-m",
+            "--module",
+            metavar="MODULE",
+            help="run a module as python -m does, in place of a program",
+        ),
+        modules,
+    )
+
+
 def record_parser() -> argparse.ArgumentParser:
     """Return the parser of `mfdebug record`."""
     parser = argparse.ArgumentParser(
@@ -164,7 +184,8 @@ def record_parser() -> argparse.ArgumentParser:
         epilog="mfdebug FILE opens the recorded run, on this or another machine.",
     )
     complete_with(
-        parser.add_argument("program", metavar="PROGRAM", help="a Python program"), programs
+        parser.add_argument("program", metavar="PROGRAM", nargs="?", help="a Python program"),
+        programs,
     )
     complete_with(
         parser.add_argument(
@@ -175,6 +196,7 @@ def record_parser() -> argparse.ArgumentParser:
         ),
         any_file,
     )
+    _add_module(parser)
     complete_with(
         parser.add_argument(
             "-o",

@@ -15,14 +15,16 @@ from rich.cells import cell_len
 
 from mfdebug.cli.exit_status import FAILED, OK
 from mfdebug.cli.parsed_options import abilities_of, every_of, lines_of, wants_screen, write_ascii
+from mfdebug.cli.program_words import runnable_of
 from mfdebug.config.settings import Settings
 from mfdebug.core.commands.interpreter import check_known
 from mfdebug.core.session.script import Origin
 from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver, SessionStore
+from mfdebug.core.timeline.debugger import DebuggerError
 from mfdebug.loading import loaded, raise_interrupts
 from mfdebug.opening.programs import attach, open_program
-from mfdebug.opening.runs import open_run, origin_of
+from mfdebug.opening.runs import open_run, program_origin
 from mfdebug.running.attached import Attached
 from mfdebug.running.debuggee import Debuggee
 from miniflow.errors import printable
@@ -37,11 +39,12 @@ def debug_program(options: argparse.Namespace, settings: Settings) -> int:
 
     lines = lines_of(options.commands or [])
     on_screen = wants_screen(options)
+    runs = runnable_of(options)
     # The program that is started must be ended, too.
     raise_interrupts()
     with _waiting_said(options.graph) if on_screen else nullcontext():
         running = open_program(
-            options.graph,
+            runs,
             options.arguments,
             memory=settings.history_bytes,
             every=every_of(options),
@@ -53,7 +56,9 @@ def debug_program(options: argparse.Namespace, settings: Settings) -> int:
         )
     program = running.run.program
     try:
-        origin = origin_of(options.graph, options.arguments)
+        origin = program_origin(runs, options.arguments)
+        if on_screen and settings.live:
+            lines.append("continue")
         status = _debug(running.session, lines, options, settings, origin, on_screen=on_screen)
         # Checked before `close`, which ends the program by a signal.
         failed = program.ended and program.failed
@@ -142,6 +147,8 @@ def _debug(
     """Debug a program, or a recorded run, as the options say."""
     store = SessionStore(check_known)
     autosaver = None if origin is None else AutoSaver(store, origin)
+    if autosaver is None and options.resume:
+        raise DebuggerError("its session is not saved: only Python knows where the module is")
     if autosaver is not None:
         session.origin, session.left, session.left_before = origin, autosaver.left, autosaver.before
         if options.resume:

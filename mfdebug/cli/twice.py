@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mfdebug.cli.batch import OutputLines
 from mfdebug.cli.exit_status import FAILED, OK
+from mfdebug.cli.program_words import runnable_of
 from mfdebug.cli.run_diff import write_comparison
 from mfdebug.config.settings import Settings
 from mfdebug.loading import loaded, raise_interrupts
@@ -35,7 +36,7 @@ def run_twice(options: argparse.Namespace, settings: Settings) -> int:
         sys.stderr.flush()
 
     with both_runs(
-        options.graph,
+        runnable_of(options),
         options.arguments,
         memory=settings.history_bytes,
         streams="piped" if options.json else "inherited",

@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from mfdebug.cli.exit_status import OK, unusable
 from mfdebug.cli.parsed_options import every_of, settings_of
+from mfdebug.cli.program_words import runnable_of
 from mfdebug.loading import loaded
 
 
@@ -15,10 +16,12 @@ def record(options: argparse.Namespace) -> int:
     """Record a run of a program in a file."""
     from mfdebug.running.record import record as record_run
 
+    if options.program is None:
+        return unusable("name a program, or a module with -m")
     loaded()
     most_bytes = int(options.most * 2**20)
     return record_run(
-        options.program,
+        runnable_of(options),
         options.arguments,
         options.output,
         most_bytes=most_bytes,

@@ -31,6 +31,7 @@ def settings_lines(settings: Settings, environ: Mapping[str, str] = os.environ) 
         ("theme", settings.theme, settings.origin("theme")),
         ("ascii", ascii_only, settings.origin("ascii")),
         ("history_memory", f"{settings.history_memory:g}", settings.origin("history_memory")),
+        ("live", str(settings.live).lower(), settings.origin("live")),
         ("keys", changed, settings.origin("keys")),
         *(
             (f"  {id}", _toml(Keys(settings.keys), id), settings.origin(f"keys.{id}"))

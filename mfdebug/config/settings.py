@@ -60,6 +60,7 @@ class Settings:
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     present: bool = False
     show_keys: bool = False
+    live: bool = False
     path: Path | None = None
     origins: Mapping[str, str] = field(default_factory=dict)
 
@@ -224,6 +225,12 @@ def _ascii(value: object, wrong: Callable[[str, str], SettingsError]) -> bool | 
     raise wrong('"auto", true or false', "")
 
 
+def _live(value: object, wrong: Callable[[str, str], SettingsError]) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise wrong("true or false", "")
+
+
 def _memory(value: object, wrong: Callable[[str, str], SettingsError]) -> float:
     number = isinstance(value, int | float) and not isinstance(value, bool)
     if not number or not 0 < float(value) < 1e6:  # type: ignore[arg-type]
@@ -235,6 +242,7 @@ _PLAIN: dict[str, Callable[[object, Callable[[str, str], SettingsError]], Any]] 
     "theme": _theme,
     "ascii": _ascii,
     "history_memory": _memory,
+    "live": _live,
 }
 _FIELDS = {name: attribute for attribute, name in _NAMES_IN_FILE.items()}
 
@@ -251,7 +259,7 @@ def _read_plain(name: str, value: object, where: str, advice: str) -> Any:
 
 def _parse_variable(name: str, text: str) -> object:
     """Return the value that the text of an environment variable means in the file."""
-    if name == "ascii":
+    if name in ("ascii", "live"):
         return {"true": True, "1": True, "false": False, "0": False}.get(text.lower(), text)
     if name == "history_memory":
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 from mfdebug.core.commands.interpreter import open_session
@@ -13,10 +12,11 @@ from mfdebug.recording.debugger import RecordedLines
 from mfdebug.running.attached import Attached
 from mfdebug.running.debuggee import Debuggee
 from mfdebug.running.intake import Sink
-from mfdebug.running.launcher import Program, Streams, check_program
+from mfdebug.running.launcher import Program, Streams
 from mfdebug.running.live_run import LiveRun
 from mfdebug.running.node_check import Prober
 from mfdebug.running.program_control import ProgramControl
+from mfdebug.running.runnable import Runnable
 from mfdebug.running.what_is_seen import what_is_seen, what_to_change
 from miniflow.errors import FileError
 
@@ -32,7 +32,7 @@ class Running(NamedTuple):
 
 
 def open_program(
-    name: str,
+    runs: Runnable,
     arguments: Sequence[str],
     *,
     memory: int,
@@ -50,11 +50,11 @@ def open_program(
     the program; `on_started` is called once it runs.
     Raises `MiniflowError` if the program cannot be started, or ends before it has run a graph.
     """
-    check_program(name)
+    runs.check()
 
     def start(sink: Sink) -> Debuggee:
         program = Program(
-            name,
+            runs,
             arguments,
             sink,
             streams=streams,
@@ -67,7 +67,7 @@ def open_program(
         on_started()
         return program
 
-    return _open_session_on(name, Path(name).stem, start, memory, captured=streams != "inherited")
+    return _open_session_on(runs.name, runs.title, start, memory, captured=streams != "inherited")
 
 
 def attach(ring: str, reading: int, name: str, *, memory: int) -> Running:

@@ -16,6 +16,7 @@ from mfdebug.recording.debugger import RecordedLines
 from mfdebug.recording.reader import RunReader
 from mfdebug.recording.run_diff import compare_files
 from mfdebug.recording.run_diff_report import run_diff_data, run_diff_parts
+from mfdebug.running.runnable import Runnable
 from mfdebug.running.what_is_seen import what_is_seen
 from miniflow.errors import FileError, nearest, printable
 
@@ -72,14 +73,26 @@ def located_run(name: str) -> Path:
     return shipped
 
 
-def origin_of(name: str, arguments: Sequence[str] = ()) -> Origin:
-    """Return the origin from which a program or a run file can be opened again."""
+def program_origin(runs: Runnable, arguments: Sequence[str]) -> Origin | None:
+    """Return the origin from which a program can be opened again, None of a module without file."""
+    file = runs.file()
+    if file is None:
+        return None
+    options = {"module": runs.name} if runs.is_module else {}
+    return Origin(str(file.resolve()), _hash_of(file), arguments=tuple(arguments), options=options)
+
+
+def origin_of(name: str) -> Origin:
+    """Return the origin from which a run file can be opened again."""
     path = located_run(name).resolve()
+    shipped = find_run(path.name)
+    is_shipped = shipped is not None and shipped.resolve() == path
+    return Origin(path.name if is_shipped else str(path), _hash_of(path))
+
+
+def _hash_of(path: Path) -> str:
     # A run file may be huge: its first bytes and its length identify it.
     with path.open("rb") as file:
         hashed = hashlib.sha256(file.read(HASHED_BYTES))
     hashed.update(str(path.stat().st_size).encode())
-    shipped = find_run(path.name)
-    is_shipped = shipped is not None and shipped.resolve() == path
-    known = path.name if is_shipped else str(path)
-    return Origin(known, hashed.hexdigest(), arguments=tuple(arguments))
+    return hashed.hexdigest()

@@ -19,7 +19,7 @@ from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.pass_ends import PassEnds
 from mfdebug.recording.plan import RecordedPlan
 from mfdebug.recording.program_advance import ProgramAdvance
-from mfdebug.recording.recorded_update import recorded_update
+from mfdebug.recording.recorded_update import is_left_alone, recorded_update
 from miniflow.plans.trace import Trace
 
 
@@ -210,6 +210,10 @@ class RecordedCursor(Cursor):
             return progress(moment)
 
         return report
+
+    def left_alone(self, node: int) -> bool:
+        """Whether the optimizers' steps after the last pass left it out, and it is as at first."""
+        return is_left_alone(self.plan, node)
 
     def _reach(self, target: int, progress: Progress | None) -> int:
         """Run the program towards `target`; return the moment that was reached."""

@@ -15,6 +15,7 @@ from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.op_rule import run_parts
 from mfdebug.recording.passes import NOT_KEPT
 from mfdebug.recording.plan import RecordedPlan
+from mfdebug.recording.used_gradients import used_in
 from miniflow.errors import MiniflowError
 from miniflow.node import Input, Node
 from miniflow.ops.base import Array, Op, shape_text
@@ -183,8 +184,17 @@ class RecordedState(State):
         if more is None:
             return None
         leaf = isinstance(self.graph.nodes[node], Input)
+        if leaf and (used := self.used_gradient(node)) is not None:
+            return f"from SGD step {used}, whose update has used it already", more
         source = "earlier backward passes" if leaf else "functions that were not seen"
         return f"from {source}, or by a hook of the program", more
+
+    def used_gradient(self, node: int) -> int | None:
+        """Return the pass whose update has used what is still in an input's gradient, if any."""
+        due = self.timeline.position_of("backward", node)
+        if not self.graph.has_engine or due is None or due > self._position:
+            return None
+        return used_in(self.plan, self.cursor.sgd_step, node)
 
     def results(self, node: int) -> list[int]:
         """Return the nodes of a function's results, if it has several."""

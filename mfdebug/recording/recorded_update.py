@@ -7,8 +7,8 @@ import numpy as np
 from mfdebug.core.timeline.cursor import Update
 from mfdebug.core.timeline.method import Method
 from mfdebug.core.timeline.timeline import Moment
-from mfdebug.recording.left_alone import is_left_alone
 from mfdebug.recording.optimizers.method import method_of
+from mfdebug.recording.passes_between import passes_between
 from mfdebug.recording.plan import RecordedPlan
 from miniflow.ops.base import Array
 
@@ -27,10 +27,38 @@ def recorded_update(plan: RecordedPlan, where: Moment) -> Update | None:
     if method is not None:
         old = before if method.before is None else method.before
         return Update(old.astype(np.float64), after_update, method.rate, method=method)
-    rate = plan.updates.of(step).rate_of(node)
+    run, line = plan.recorded_run, plan.line
+    steps = run.steps(line)
+    # Steps that concern it would have made the method.
+    left_out = bool(run.optimizer_steps(steps[step]))
+    return Update(
+        before.astype(np.float64),
+        after_update,
+        plan.updates.of(step).rate_of(node),
+        left_out=left_out,
+        left_alone=step > 0 and left_out and _is_as_at_first(plan, node, after),
+        between=passes_between(run, line, step, run.lines[line].nodes[node].name),
+    )
+
+
+def is_left_alone(plan: RecordedPlan, node: int) -> bool:
+    """Whether the optimizers' steps after the last pass left it out, and it is as at first."""
+    run, step = plan.recorded_run, plan.sgd_step
+    if step == 0:
+        return False
+    steps = run.steps(plan.line)
+    made = run.optimizer_steps(steps[step - 1])
+    if not made or any(node in update.settings for update in made):
+        return False
+    now = run.inputs(steps[step]).get(node)
+    return now is not None and _is_as_at_first(plan, node, now)
+
+
+def _is_as_at_first(plan: RecordedPlan, node: int, now: Array) -> bool:
+    """Whether an input is as in the first pass: one that another optimizer has is not."""
     run = plan.recorded_run
-    alone = is_left_alone(run, run.steps(plan.line), step, node, after)
-    return Update(before.astype(np.float64), after_update, rate, left_alone=alone)
+    first = run.inputs(run.steps(plan.line)[0]).get(node)
+    return first is not None and np.array_equal(first, now, equal_nan=True)
 
 
 def _method(plan: RecordedPlan, node: int, before: Array) -> Method | None:

@@ -14,6 +14,7 @@ from msgspec import Struct
 
 from mfdebug.recording.descent import MIN_ENTRIES, Descent
 from mfdebug.recording.optimizers.rules import is_plain_descent, rate_of
+from mfdebug.recording.passes_between import passes_between
 from mfdebug.recording.rates import UNKNOWN_RATE, Change, Rates
 from mfdebug.recording.records import Run
 from miniflow.ops.base import Array
@@ -213,6 +214,9 @@ class Updates:
             return PassUpdates(frozenset({*rates, *changed}), frozenset(), rate, plain)
         if not changed:
             return NOTHING
+        if any(self._may_have_more(step, i) for i in changed):
+            # A number that explains several updates at once does so by chance.
+            return PassUpdates(frozenset(changed), frozenset(), UNKNOWN_RATE)
         rate, explained = self._rates.best(changed)
         self._rates.last = rate
         if any(not change.own and i not in explained for i, change in changed.items()):
@@ -222,6 +226,11 @@ class Updates:
             # One number must explain every trained input, otherwise it is not the pass's rate.
             return PassUpdates(frozenset(changed), frozenset(), UNKNOWN_RATE)
         return PassUpdates(frozenset(changed), frozenset(explained), rate)
+
+    def _may_have_more(self, step: int, node: int) -> bool:
+        """Whether passes over other graphs may have changed an input too before it was seen."""
+        name = self._run.lines[self._line].nodes[node].name
+        return passes_between(self._run, self._line, step, name) > 0
 
     def _optimizer_rates(self, step: int, changed: Container[int]) -> tuple[dict[int, float], bool]:
         """Return the rates of the trained inputs that optimizers have updated after a pass.

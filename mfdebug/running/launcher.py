@@ -18,9 +18,9 @@ from mfdebug.debuggee.ring import Ring, new_ring
 from mfdebug.debuggee.terminal import new_terminal
 from mfdebug.running.debuggee import POLL_INTERVAL, Debuggee
 from mfdebug.running.intake import Sink
+from mfdebug.running.runnable import Runnable
 from mfdebug.signals import EndedBySignal
 from miniflow.errors import FileError
-from miniflow.files.paths import check_ordinary
 
 BOOTSTRAP = Path(words.__file__).parent / "bootstrap"
 # Seconds that a program has to exit after a signal.
@@ -35,13 +35,13 @@ Streams = Literal["inherited", "piped", "on a terminal"]
 class Program(Debuggee):
     """A program in a process of its own.
 
-    It runs as with `python NAME ARGUMENTS`, and waits at the end of pass `stop_at`. Raises
-    `FileError` if it cannot be started.
+    It runs as with `python NAME ARGUMENTS`, or `python -m`, and waits at the end of pass `stop_at`.
+    Raises `FileError` if it cannot be started.
     """
 
     def __init__(
         self,
-        name: str,
+        runs: Runnable,
         arguments: Sequence[str],
         sink: Sink,
         *,
@@ -61,7 +61,7 @@ class Program(Debuggee):
         ring.set_word(words.EVERY, every)
         self._own_session = streams == "on a terminal"
         try:
-            reading = self._start([sys.executable, name, *arguments], ring, streams)
+            reading = self._start([sys.executable, *runs.words, *arguments], ring, streams)
         except BaseException:
             ring.unlink()
             raise
@@ -149,14 +149,6 @@ class Program(Debuggee):
         if self.status < 0:
             raise EndedBySignal(-self.status)
         return self.status
-
-
-def check_program(name: str) -> None:
-    """Raise `FileError` if the program does not exist or is not an ordinary file."""
-    path = Path(name)
-    check_ordinary(path, name)
-    if not path.exists():
-        raise FileError("no such program", where=name)
 
 
 def _signal_name(number: int) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mfdebug.recording.writer import RunWriter
-from mfdebug.running.launcher import Program, check_program
+from mfdebug.running.launcher import Program
+from mfdebug.running.runnable import Runnable
 
 
 def record(
-    name: str, arguments: Sequence[str], file: Path, *, most_bytes: int, every: int = 0
+    runs: Runnable, arguments: Sequence[str], file: Path, *, most_bytes: int, every: int = 0
 ) -> int:
     """Run a program to its end, record it in a file, and return its exit status.
 
@@ -22,10 +23,10 @@ def record(
 
     Raises `EndedBySignal` if a signal kills it, `MiniflowError` if it cannot be recorded.
     """
-    check_program(name)
-    writer = RunWriter(file, name=Path(name).stem, most_bytes=most_bytes)
+    runs.check()
+    writer = RunWriter(file, name=runs.title, most_bytes=most_bytes)
     try:
-        program = Program(name, arguments, writer, streams="inherited", every=every)
+        program = Program(runs, arguments, writer, streams="inherited", every=every)
         try:
             status = program.run_to_end()
         finally:

@@ -9,12 +9,13 @@ from pathlib import Path
 from mfdebug.recording.reader import RunReader
 from mfdebug.recording.temporary_folder import TemporaryFolder
 from mfdebug.recording.writer import RunWriter
-from mfdebug.running.launcher import Program, Streams, check_program
+from mfdebug.running.launcher import Program, Streams
+from mfdebug.running.runnable import Runnable
 
 
 @contextmanager
 def both_runs(
-    name: str,
+    runs: Runnable,
     arguments: Sequence[str],
     *,
     memory: int,
@@ -28,14 +29,14 @@ def both_runs(
     `on_output` receives what the program prints, unless it inherits our streams. The files are
     removed afterwards. Raises `MiniflowError` if the program cannot be recorded.
     """
-    check_program(name)
+    runs.check()
     folder = TemporaryFolder()
     readers: list[RunReader] = []
     try:
         for run in range(2):
             on_run(run)
             file = folder.path / f"{run + 1}.mfrun"
-            _record_whole(name, arguments, file, memory, streams, on_output)
+            _record_whole(runs, arguments, file, memory, streams, on_output)
             readers.append(RunReader(file))
         yield readers[0], readers[1]
     finally:
@@ -45,7 +46,7 @@ def both_runs(
 
 
 def _record_whole(
-    name: str,
+    runs: Runnable,
     arguments: Sequence[str],
     file: Path,
     memory: int,
@@ -53,9 +54,9 @@ def _record_whole(
     on_output: Callable[[str], object] | None,
 ) -> None:
     """Run a program to its end, one pass at a time: a pass that is waited for is kept whole."""
-    writer = RunWriter(file, name=Path(name).stem, most_bytes=memory)
+    writer = RunWriter(file, name=runs.title, most_bytes=memory)
     try:
-        program = Program(name, arguments, writer, streams=streams, stop_at=0)
+        program = Program(runs, arguments, writer, streams=streams, stop_at=0)
         if on_output is not None:
             program.output.on_text = on_output
         try:

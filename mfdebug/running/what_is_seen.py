@@ -16,10 +16,10 @@ _OTHERWISE = (
     "or autograd"
 )
 
-# How to debug what `python -m` runs.
+# What a file needs that is a module of a package.
 RUN_A_MODULE = (
-    "what python -m NAME runs is debugged by a file of the lines `import runpy` and "
-    "`runpy.run_module('NAME', run_name='__main__', alter_sys=True)`"
+    "it is a module of a package: mfdebug -m PACKAGE.MODULE runs it, in the folder that has the "
+    "package"
 )
 
 

@@ -21,6 +21,8 @@ from miniflow.errors import MiniflowError
 
 # Seconds after which a command moves to the background: keys then work, and any key stops it.
 BACKGROUND_AFTER = 0.25
+# The command that lets a program run.
+CONTINUE = "continue"
 # Redraws per second during a run; a message for each step would delay the keys.
 REPORTS_PER_SECOND = 8
 # Lines that need no thread, because they move by one moment or phase only.
@@ -86,12 +88,20 @@ class Runner:
             await asyncio.sleep(0.02)
 
     async def run_initial(self) -> None:
-        """Run the initial lines, one after the other."""
-        while self._initial and not self.busy:
-            await self.run(self._initial.popleft())
+        """Run the initial lines, one after the other.
 
-    async def run(self, line: str) -> None:
-        """Run a command line and pass on its reply; do nothing if one runs in the background."""
+        A program that is to run is shown as running at once, by the numbers of its first pass.
+        """
+        while self._initial and not self.busy:
+            line = self._initial.popleft()
+            shown = line == CONTINUE and self.session.printed is not None
+            await self.run(line, BACKGROUND_AFTER if not shown else 0.0)
+
+    async def run(self, line: str, patience: float = BACKGROUND_AFTER) -> None:
+        """Run a command line and pass on its reply; do nothing if one runs in the background.
+
+        It is waited for so many seconds, then it runs in the background.
+        """
         async with self._turn:
             if self.busy:
                 return
@@ -103,17 +113,19 @@ class Runner:
                 if at_once or (command is not None and command.instant):
                     self._listener.answered(line, self.session.run(line))
                 else:
-                    await self._run_in_thread(line)
+                    await self._run_in_thread(line, patience)
             except MiniflowError as error:
                 self._listener.failed(error)
 
-    async def _run_in_thread(self, line: str) -> None:
+    async def _run_in_thread(self, line: str, patience: float) -> None:
         loop = asyncio.get_running_loop()
         self._begun = self._reached = self._steps(self.session.debugger.moment)
         self._begun_at = time.monotonic()
         self.modules.start()
+        if not patience:
+            self.modules.refresh()
         future = loop.run_in_executor(self._worker, self.session.run, line)
-        done, _ = await asyncio.wait({future}, timeout=BACKGROUND_AFTER)
+        done, _ = await asyncio.wait({future}, timeout=patience)
         if done:
             self._listener.answered(line, future.result())
             return

@@ -29,13 +29,6 @@ def test_batch_prints_what_commands_answer() -> None:
     assert done.stderr == ""
 
 
-@pytest.mark.parametrize("words", [("-m", "pkg"), ("record", "-m", "pkg")])
-def test_how_a_module_is_run_is_said(words: tuple[str, ...]) -> None:
-    done = mfdebug(*words)
-    assert done.returncode == 2
-    assert "runpy.run_module('NAME', run_name='__main__', alter_sys=True)" in done.stderr
-
-
 def test_json_is_one_object_a_line_and_goes_on_after_a_failure() -> None:
     done = mfdebug("wx", "--batch", "--json", "-c", "sgd", "-c", "xyzzy", "-c", "print w")
     assert done.returncode == 1
@@ -97,6 +90,10 @@ UNUSABLE = [
     ([], "name a graph file"),
     (["xor", "--batch", "-x", "nowhere.txt"], "there is no file 'nowhere.txt'"),
     (["xor", "--batch", "-c", "step", "--history-memory", "0"], "not a number of megabytes"),
+    (["xor", "--live"], "--live requires a program"),
+    (["x.mfrun", "--live"], "--live requires a program: a run file runs nothing"),
+    (["x.py", "--live", "--summary"], "--live and --summary are mutually exclusive"),
+    (["x.py", "--live", "--twice"], "--live and --twice are mutually exclusive"),
     (["xor", "--xyzzy"], "unrecognized arguments"),
     # Words that cannot be carried out.
     (["demo", "--check"], "name a demo"),

@@ -130,6 +130,7 @@ def test_later_overrules_earlier(config: Path) -> None:
         ("theme = 3", "theme is 3, but"),
         ('ascii = "yes"', "ascii is 'yes', but may be \"auto\", true or false"),
         ("ascii = 1", "ascii is 1, but"),
+        ("live = 1", "live is 1, but may be true or false"),
         ("history_memory = 0", "history_memory is 0, but may be a number of megabytes above 0"),
         ("history_memory = nan", "history_memory is nan, but"),
         ("history_memory = true", "history_memory is True, but"),
@@ -282,10 +283,11 @@ def test_what_is_in_force_is_told_with_its_origin(config: Path) -> None:
     settings = read(config, '[keys]\nstep = "j"', MFDEBUG_ASCII="true")
     environ = {"MFDEBUG_CONFIG": str(config), "TERM": "xterm-256color", "LANG": "C.UTF-8"}
     lines = [" ".join(line.split()) for line in settings_lines(settings, environ)]
-    assert lines[:5] == [
+    assert lines[:6] == [
         "theme auto (dark here) default",
         "ascii true MFDEBUG_ASCII",
         f"history_memory {DEFAULTS.history_memory:g} default",
+        "live false default",
         f"keys 1 changed {config}:1",
         f'step ["j"] {config}:2',
     ]

@@ -82,6 +82,24 @@ def test_stepping_goes_back_and_forth(tmp_path: Path) -> None:
     assert len(run) == 5
 
 
+def test_a_gradient_that_is_used_twice_is_found(tmp_path: Path) -> None:
+    recorded(PROGRAMS / "own_class.py", tmp_path)
+    session = open_run(str(tmp_path / "run.mfrun"))
+    session.run("break zero-grad")
+    stopped = []
+    while (words := session.run("continue").stopped).startswith("stop 1: "):
+        assert f"contains that of SGD step {session.debugger.sgd_step - 1}, which the up" in words
+        stopped.append(session.debugger.sgd_step)
+    assert set(stopped) == {1, 3}
+    session.run("goto sgd 2")
+    session.run("until w.0 backward")
+    assert "already" not in session.run("why grad w.0").text
+    session.run("goto sgd 1")
+    session.run("until w.0 backward")
+    used = "what else is in it: from SGD step 0, whose update has used it already"
+    assert used in session.run("why grad w.0").text
+
+
 def test_names_lines_and_ops(tmp_path: Path) -> None:
     (structure, *_) = recorded(PROGRAMS / "own_class.py", tmp_path).lines
     names = [node.name for node in structure.nodes]

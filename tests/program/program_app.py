@@ -7,13 +7,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from mfdebug.opening.programs import open_program
+from mfdebug.running.runnable import Runnable
 from mfdebug.tui.app import DebuggerApp
 from tests.support.app_driver import Driver
 
 
 @asynccontextmanager
 async def opened(path: Path, size: tuple[int, int] = (80, 24)) -> AsyncIterator[Driver]:
-    running = open_program(str(path), [], memory=2**24, streams="on a terminal")
+    running = open_program(Runnable(str(path)), [], memory=2**24, streams="on a terminal")
     try:
         app = DebuggerApp(None, history_memory=0, session=running.session)
         async with app.run_test(size=size) as pilot:

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from mfdebug.opening.programs import open_program
+from mfdebug.running.runnable import Runnable
 from mfdebug.tui.screens.text import TextScreen
 from tests.program.program_app import done, opened, press
 from tests.program.programs import FOLDER, environment
@@ -178,7 +179,7 @@ def test_the_costs_of_a_long_run_are_known_while_it_goes_on(tmp_path: Path) -> N
         "x = mf.parameter(9.0, 'x')\n"
         "mf.Graph.of(x * x, optimizer=mf.SGD(0.001)).train(10**9)\n"
     )
-    running = open_program(str(file), [], memory=2**24, streams="piped")
+    running = open_program(Runnable(str(file)), [], memory=2**24, streams="piped")
     debugger, known = running.session.debugger, [0]
 
     def progress(moment: int) -> bool:
@@ -285,3 +286,41 @@ def test_what_is_waited_for_before_the_first_pass_is_said(tmp_path: Path) -> Non
         assert app.wait() == -signal.SIGINT
         assert said not in app.text
         assert app.not_restored() == []
+
+
+# Until `go` is there, it has run one pass only.
+WAITS = """
+import os, time
+from miniflow import *
+x, w = Input(), Input()
+y = Mul(x, w)
+number = 0
+while True:
+    forward_and_backward(topological_sort({x: 3.0, w: 2.0 - number / 100}))
+    number += 1
+    while not os.path.exists("go"):
+        time.sleep(0.005)
+"""
+
+
+def test_live_the_first_frame_is_the_table_of_the_first_pass(tmp_path: Path) -> None:
+    (tmp_path / "waits.py").write_text(WAITS)
+    command = [sys.executable, "-m", "mfdebug", "waits.py"]
+    on = {**ENVIRONMENT, "MFDEBUG_LIVE": "true"}
+    with PtyApp([*command, "--no-live"], env=on, cwd=tmp_path) as app:
+        app.wait_for("press s to begin: the feed gives every input its value; c runs it, live")
+        app.send(b"q")
+        assert app.wait() == 0
+    with PtyApp(command, env=on, cwd=tmp_path) as app:
+        app.wait_for("nodes of the running program")
+        app.wait_for("SGD step 0")
+        assert re.search(r"^y +6 +1 *$", app.text, re.MULTILINE)
+        assert "any key stops" in app.text
+        assert "press s to begin" not in app.output.decode()
+        assert "order" not in app.output.decode()
+        (tmp_path / "go").touch()
+        app.wait_for("SGD step 1")
+        app.send(b"x")
+        app.wait_for("order")
+        app.send(b"q")
+        assert app.wait() == 0

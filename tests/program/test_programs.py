@@ -18,6 +18,7 @@ from mfdebug.core.commands.quiz import asked
 from mfdebug.core.session.session import Session
 from mfdebug.opening.programs import open_program
 from mfdebug.running.launcher import Streams
+from mfdebug.running.runnable import Runnable
 from miniflow import load
 from miniflow.errors import MiniflowError
 from tests.program.programs import BY_NAME, FOLDER, environment
@@ -38,7 +39,7 @@ def console_on(name: str, *lines: str, streams: Streams = "piped") -> Iterator[S
     """Yield a session on a program that runs, after these commands."""
     program = BY_NAME[name]
     running = open_program(
-        str(FOLDER / program.file), program.arguments, memory=2**24, streams=streams
+        Runnable(str(FOLDER / program.file)), program.arguments, memory=2**24, streams=streams
     )
     try:
         for line in lines:
@@ -122,8 +123,8 @@ def test_the_quiz_asks_nothing_about_a_node_that_raises() -> None:
         ),
         (
             "from . import nodes\n",
-            "(line 1 of prog.py) (what python -m NAME runs is debugged by a file of the lines "
-            "`import runpy` and `runpy.run_module('NAME', run_name='__main__', alter_sys=True)`)",
+            "(line 1 of prog.py) (it is a module of a package: mfdebug -m PACKAGE.MODULE runs it, "
+            "in the folder that has the package)",
         ),
     ],
 )
@@ -131,7 +132,7 @@ def test_a_program_without_a_pass_is_refused(tmp_path: Path, text: str, problem:
     path = tmp_path / "prog.py"
     path.write_text(text)
     with pytest.raises(MiniflowError) as refused:
-        open_program(str(path), [], memory=2**24, streams="piped")
+        open_program(Runnable(str(path)), [], memory=2**24, streams="piped")
     said = str(refused.value)
     assert said.startswith(f"{path}: it ran no graph; ")
     assert said.endswith(problem)
@@ -150,7 +151,7 @@ def test_what_makes_a_pass_is_said_of_the_library_that_the_program_uses(
     path = tmp_path / "prog.py"
     path.write_text(f"import sys, types\nsys.modules[{library!r}] = types.ModuleType('x')\n")
     with pytest.raises(MiniflowError) as refused:
-        open_program(str(path), [], memory=2**24, streams="piped")
+        open_program(Runnable(str(path)), [], memory=2**24, streams="piped")
     assert words in str(refused.value)
 
 

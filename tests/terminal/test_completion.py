@@ -53,7 +53,8 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell]:
     script.chmod(0o755)
     work = tmp_path / "work"
     (work / "inner").mkdir(parents=True)
-    for file in ("my-graph.json", "my-notes.txt", "my-program.py"):
+    (work / "my_package").mkdir()
+    for file in ("my-graph.json", "my-notes.txt", "my-program.py", "my_package/train.py"):
         (work / file).touch()
     (work / ("first" if name != "zsh" else ".zshrc")).write_text(FIRST[name] + code_for(name))
     path = f"{tmp_path}:{os.environ['PATH']}"
@@ -76,6 +77,7 @@ def test_graphs_commands_files_and_options_are_completed(shell: Shell) -> None:
     shell.complete("mfdebug my-g", f"{PROMPT}mfdebug my-graph.json")
     shell.complete("mfdebug my-p", f"{PROMPT}mfdebug my-program.py")
     shell.complete("mfdebug my-program.py my-n", f"{PROMPT}mfdebug my-program.py my-notes.txt")
+    shell.complete("mfdebug -m my_p", f"{PROMPT}mfdebug -m my_package.train")
     shell.complete("mfdebug in", f"{PROMPT}mfdebug inner/")
 
 

@@ -17,6 +17,7 @@ import torch
 from mfdebug.debuggee.ring import NEVER
 from mfdebug.opening.programs import open_program
 from mfdebug.opening.runs import open_run
+from mfdebug.running.runnable import Runnable
 from mfdebug.tui.app import DebuggerApp
 from tests.program.programs import environment
 from tests.support.app_driver import Driver
@@ -258,7 +259,7 @@ def test_while_it_runs_its_modules_are_on_the_screen(tmp_path: Path) -> None:
 async def _modules_are_on_the_screen(tmp_path: Path) -> None:
     path = tmp_path / "program.py"
     path.write_text(MODEL + "while True:\n    step()\n")
-    running = open_program(str(path), [], memory=2**24, streams="on a terminal")
+    running = open_program(Runnable(str(path)), [], memory=2**24, streams="on a terminal")
     try:
         app = DebuggerApp(None, history_memory=0, session=running.session)
         async with app.run_test(size=(80, 24)) as pilot:
@@ -283,7 +284,7 @@ def test_where_it_is_interrupted_there_are_numbers(tmp_path: Path) -> None:
     path = tmp_path / "program.py"
     path.write_text(MODEL + "while True:\n    step()\n")
     # While nobody waits for a pass, none is kept whole.
-    running = open_program(str(path), [], memory=2**24, streams="piped", every=NEVER)
+    running = open_program(Runnable(str(path)), [], memory=2**24, streams="piped", every=NEVER)
     session, reached = running.session, [0]
 
     def progress(_moment: int) -> bool:

@@ -67,7 +67,9 @@ def test_modules_in_lists_and_objects_have_their_names_in_one_graph(tmp_path: Pa
 
 def test_a_parameter_that_no_optimizer_was_given_is_found(tmp_path: Path) -> None:
     lines = debug(tmp_path, UNREGISTERED, "break unchanged", "continue", "explain")
-    assert lines[-2].endswith("before, left as it is by the program")
+    assert lines[-2].endswith(
+        "before, unchanged: no optimizer of the program has updated it so far"
+    )
     assert [line for line in lines if line.startswith("stop 1: unchanged")] == [
         "stop 1: unchanged: net.layers.0.weight: "
         "it has a gradient, but no optimizer of the program has updated it"

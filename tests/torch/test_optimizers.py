@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from functools import cache
@@ -10,7 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mfdebug.core.breakpoints.health_rules import RULES
+from mfdebug.core.breakpoints.triggers import Unhealthy
 from mfdebug.core.explain.arithmetic import evaluates_to
+from mfdebug.core.explain.moment_text import explain
 from mfdebug.core.explain.updates import assignments
 from mfdebug.core.timeline.cursor import Update
 from mfdebug.recording.debugger import RecordedDebugger, RecordedLines
@@ -177,6 +181,70 @@ def test_updates_by_hand_are_the_programs_own(tmp_path: Path) -> None:
             assert update.method is None
             assert not rule
             assert said[0].endswith("before, by the program's own rule")
+
+
+def test_what_a_step_leaves_out_is_unchanged_or_changed_by_what_was_not_seen(
+    tmp_path: Path,
+) -> None:
+    first, *made, _ = loop(tmp_path, "left_out")
+    out = "before, unchanged: the optimizer's step after this pass has left it out"
+    assert first["kept.weight"][1][0].endswith(out)
+    never = "before, unchanged: no optimizer of the program has updated it so far"
+    unseen = "before, changed by the program, by no optimizer's step that was seen"
+    for one in made:
+        assert one["kept.weight"][1][0].endswith(never)
+        assert one["by_hand"][1][0].endswith(unseen)
+        assert one["net.weight"][1] == ("by SGD (lr 0.1)",)
+    run = recorded(tmp_path, "steps_program.py", "left_out")
+    debugger = RecordedLines(run).debugger(0)
+    debugger.cursor.go(debugger.timeline.first_of(1))
+    fed = [line.split("  (")[1] for line in explain(debugger) if "weight  shape" in line]
+    assert sorted(fed) == ["no optimizer has updated it so far)", "trained)"]
+
+
+def test_what_other_passes_may_have_changed_too_is_not_taken_for_one_update(
+    tmp_path: Path,
+) -> None:
+    made = loop(tmp_path, "by_turns")[:-2]
+    words = "changed by the next pass over this graph, with 1 pass over others between"
+    assert [one["w"][1][0].endswith(words) for one in made if one] == [True] * 4
+    # Of a GAN, what the other optimizer updates meanwhile.
+    *made, _ = loop(tmp_path, "adversaries")
+    said = [words for one in made for _, (words, *_), rule in one.values() if not rule]
+    assert said
+    assert not [words for words in said if "own rule" in words or "not seen" in words]
+
+
+def test_a_gradient_that_is_used_twice_is_found_and_no_other(tmp_path: Path) -> None:
+    run = recorded(tmp_path, "steps_program.py", "zeroed_or_not")
+    rule = RULES["zero-grad"]
+    found: dict[str, list[int]] = {}
+    for debugger in RecordedLines(run).all():
+        cursor, timeline, graph = debugger.cursor, debugger.timeline, debugger.graph
+        stop = Unhealthy(rule, 0.0, frozenset(graph.trainables))
+        for step in range(len(cursor.steps)):
+            for node in graph.trainables:
+                moment = timeline.start_of(step) + (timeline.position_of("update", node) or 0)
+                if moment <= cursor.ends.last_moment(step):
+                    cursor.go(moment)
+                    steps = found.setdefault(graph.nodes[node].label.split(".")[0], [])
+                    if (met := stop.fires(debugger)) is not None:
+                        words = re.search(r"contains that of SGD step (\d+), which the ", met.words)
+                        assert words is not None
+                        assert step - int(words[1]) in (1, 2)
+                        steps.append(step)
+    bad = {name: sorted(set(steps)) for name, steps in found.items() if name.startswith("bad")}
+    every = [1, 2, 3]
+    assert bad == {
+        "bad": every,
+        "bad_clipped": every,
+        # What the last one did is seen only if another pass follows.
+        "bad_by_hand": every[:-1],
+        "bad_accumulated": [3, 5],
+    }
+    healthy = {name: steps for name, steps in found.items() if name not in bad}
+    assert {"zeroed", "accumulated", "hooked", "again", "maker", "judge"} <= healthy.keys()
+    assert not any(healthy.values())
 
 
 def test_what_is_changed_after_a_step_is_said(tmp_path: Path) -> None:

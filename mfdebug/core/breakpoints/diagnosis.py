@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mfdebug.core.breakpoints.breakpoints import Stops
+from mfdebug.core.breakpoints.health_rules import OF_UPDATES
 from mfdebug.core.breakpoints.triggers import Unhealthy
 from mfdebug.core.timeline.debugger import Debugger, Edit, Freshness
 
@@ -38,7 +39,7 @@ class Diagnosis:
                 word = self._known.get((i, node))
                 if word is None:
                     word = trigger.rule.name if trigger.problem_of(self._debugger, node) else ""
-                    if trigger.rule.name != "update-ratio":
+                    if trigger.rule.name not in OF_UPDATES:
                         self._known[i, node] = word
                 if word:
                     return word
@@ -52,7 +53,6 @@ class Diagnosis:
             return False
         if rule.phase == "forward":
             return state.value_freshness(node) is Freshness.CURRENT
-        if rule.name == "update-ratio":
-            # The weight before an update is kept only at the moment of that update.
+        if rule.name in OF_UPDATES:
             return debugger.where.phase == "update" and debugger.where.node == node
         return state.gradient_freshness(node) in (Freshness.CURRENT, Freshness.NONE)

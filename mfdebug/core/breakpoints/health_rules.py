@@ -9,7 +9,8 @@ or grows on its way back (S. Hochreiter, 1991; X. Glorot and Y. Bengio, "Underst
 difficulty of training deep feedforward neural networks", AISTATS 2010). saturated: the same paper,
 section 3. update-ratio: Stanford's CS231n notes, "ratio of weights:updates"; a descent may start
 with large steps, so they count only while the cost does not fall, as in the notes' section on the
-loss function: the learning rate is too high if the parameters bounce around.
+loss function: the learning rate is too high if the parameters bounce around. zero-grad: a program
+may accumulate gradients over passes, but not those that an update has used.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ from miniflow.ops.composed import op_kind
 
 # |update| / |weight| below the first changes the weight too little, above the second too much.
 LEAST_UPDATE, MOST_UPDATE = 1e-4, 0.1
+# Rules about what an update has used, which is known only at its moment.
+OF_UPDATES = ("update-ratio", "zero-grad")
 
 
 class Rule(Struct, frozen=True):
@@ -108,6 +111,14 @@ def _no_gradient_words(stats: NodeStats) -> str:
     return "it is trained, but the cost does not depend on it"
 
 
+def _not_zeroed_words(stats: NodeStats) -> str:
+    used = stats.used_gradient
+    return (
+        f"its gradient still contains that of SGD step {used}, which the update there has used: "
+        "it was not set to zero in between (zero_grad)"
+    )
+
+
 RULES: dict[str, Rule] = {
     rule.name: rule
     for rule in (
@@ -169,6 +180,16 @@ RULES: dict[str, Rule] = {
             _trained,
             _no_gradient,
             _no_gradient_words,
+        ),
+        Rule(
+            "zero-grad",
+            "an update by a gradient that still has what an earlier update has used: a program "
+            "that forgets zero_grad()",
+            "update",
+            None,
+            _trained,
+            lambda stats, _: np.full(stats.period.steps, stats.used_gradient is not None),
+            _not_zeroed_words,
         ),
     )
 }

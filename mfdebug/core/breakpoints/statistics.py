@@ -64,6 +64,13 @@ class PresentStep:
         made = self._debugger.cursor.last_update
         return made is not None and made.left_alone
 
+    def used_gradient(self, node: int) -> int | None:
+        """Return the SGD step whose update has used what the present one uses again, if any."""
+        made = self._debugger.cursor.last_update
+        if made is None or (made.method is None and np.array_equal(made.before, made.after)):
+            return None
+        return self._debugger.state.used_gradient(node)
+
 
 class Period:
     """Consecutive SGD steps, starting with step `first`, with statistics shared by all rules."""
@@ -210,6 +217,13 @@ class NodeStats:
     def left_alone(self) -> bool:
         """Whether the program never updates the node, of which this is the update's moment."""
         return isinstance(self.arrays, PresentStep) and self.arrays.left_alone()
+
+    @cached_property
+    def used_gradient(self) -> int | None:
+        """The SGD step whose update has used what the update of a program uses again, if any."""
+        if not isinstance(self.arrays, PresentStep):
+            return None
+        return self.arrays.used_gradient(self.node)
 
     def moves_cost(self, change: Array) -> Array:
         """Return whether a change of the weight of this norm changes the cost noticeably.

@@ -20,7 +20,10 @@ from miniflow.training.direction import NORM_EPSILON, scale_of
 from miniflow.training.rules import Rule, filled, letters_of
 
 OWN_RULE = "by the program's own rule"
-LEFT_ALONE = "left as it is by the program"
+LEFT_AS_IT_IS = "left as it is by the program"
+NEVER_UPDATED = "unchanged: no optimizer of the program has updated it so far"
+LEFT_OUT = "unchanged: the optimizer's step after this pass has left it out"
+NOT_SEEN = "changed by the program, by no optimizer's step that was seen"
 
 
 class Assignment(Struct, frozen=True):
@@ -47,6 +50,8 @@ class EntryUpdate:
         self.letters = Letters(debugger.graph.by_name)
         self.name = named(debugger.graph.nodes[node].label, index)
         self.rate = update.rate
+        self._between = update.between
+        self._left_out, self._left_alone = update.left_out, update.left_alone
         self.same = np.array_equal(update.before, update.after, equal_nan=True)
         self.read(update)
 
@@ -84,7 +89,16 @@ class EntryUpdate:
     @property
     def author(self) -> str:
         """Who made an update whose rule is not known."""
-        return LEFT_ALONE if self.same else OWN_RULE
+        if not self.same and self._between:
+            words = "left out by the optimizer's step, and " if self._left_out else ""
+            passes = "1 pass" if self._between == 1 else f"{self._between} passes"
+            words += "changed by the next pass over this graph, with "
+            return f"{words}{passes} over others between"
+        if not self.same:
+            return NOT_SEEN if self._left_out else OWN_RULE
+        if self._left_alone:
+            return NEVER_UPDATED
+        return LEFT_OUT if self._left_out else LEFT_AS_IT_IS
 
     # The rules and their numbers ------------------------------------------------------------
 

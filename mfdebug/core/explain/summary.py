@@ -155,15 +155,21 @@ class _Collector:
         )
 
     def _tied(self, node: int) -> Tied | None:
-        """Return the modules that use a parameter besides its own, or besides the first."""
+        """Return the modules that use a parameter besides its own, or besides the first.
+
+        Ops outside of all modules, and those of a module around its own, are no such use: a
+        penalty on weights reads them all.
+        """
         if node not in self._parameters:
             return None
         own = "".join(self._paths[node])
         users: dict[str, None] = {}
         for consumer, _ in self._graph.consumers[node]:
             scope = "".join(self._paths[consumer])
-            within = own and scope.startswith(own)
-            users[own if within else scope or self._graph.nodes[consumer].label] = None
+            if own and scope.startswith(own):
+                users[own] = None
+            elif not own.startswith(scope):
+                users[scope] = None
         others = [user for user in users if user != own] if own in users else [*users][1:]
         return Tied(self._graph.nodes[node].label, tuple(others)) if others else None
 

@@ -36,7 +36,9 @@ class Update(Struct, frozen=True):
 
     The optimizer's state for the parameter has one array for each of its `state_names`. `gradient`
     is the one that was used, if the present one may be another. `method`: how an optimizer of a
-    program made it. `left_alone`: the program updates others, and never this one so far.
+    program made it. `left_out`: one has stepped after the pass, without this parameter;
+    `left_alone`: it was so in every pass, and the parameter is as it was at first. `between`: so
+    many passes over other graphs ran before it was seen again, which may have changed it too.
     """
 
     before: Array
@@ -46,7 +48,9 @@ class Update(Struct, frozen=True):
     state_after: tuple[Array, ...] = ()
     gradient: Array | None = None
     method: Method | None = None
+    left_out: bool = False
     left_alone: bool = False
+    between: int = 0
 
 
 class Cursor(ABC):
@@ -216,6 +220,10 @@ class Cursor(ABC):
     def passes_run(self) -> int | None:
         """How many passes the program has run over this graph; None if no program runs it."""
         return None
+
+    def left_alone(self, node: int) -> bool:
+        """Whether a program's optimizers have updated others before the present pass, never it."""
+        return False
 
     def must_stop(self) -> bool:
         """Whether the program itself requests a stop at the present pass; True only once."""

@@ -146,6 +146,10 @@ class State:
         """Return what a gradient has besides the contributions of this pass, and why, if any."""
         return None
 
+    def used_gradient(self, node: int) -> int | None:
+        """Return the SGD step whose update has used what is still in a gradient, if any."""
+        return None
+
     def results(self, node: int) -> list[int]:
         """Return the nodes of a function's results, if it has several; its own is no number."""
         return []

@@ -109,7 +109,9 @@ class MessageLine(LinesView):
             return f"end of the run ({cursor.ending}); {GO_BACK}"
         if coming.number == 1:
             step = keys_of(self).name("step")
-            return f"press {step} to begin: the feed gives every input its value"
+            runs_on = cursor.passes_run is not None and not cursor.ending
+            live = f"; {keys_of(self).name('continue')} runs it, live" if runs_on else ""
+            return f"press {step} to begin: the feed gives every input its value{live}"
         if coming.phase == "start":
             return "next: the start of the run"
         words = name_moment(self.debugger, coming)

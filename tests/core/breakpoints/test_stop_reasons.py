@@ -126,7 +126,7 @@ def test_the_same_is_said_as_text_and_as_data(capsys: pytest.CaptureFixture[str]
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        (["break health", "break nan"], "stops 1 and 9: nan: if_0[3,0] = nan, made by Mul of "),
+        (["break health", "break nan"], "stops 1 and 10: nan: if_0[3,0] = nan, made by Mul of "),
         (["break nan", "break health"], "stops 1 and 2: nan: if_0[3,0] = nan, made by Mul of "),
         (["break nan", "break nan", "tbreak nan"],
          "stops 1, 2 and 3 (break nan, tbreak nan): nan: if_0[3,0] = nan, "),

@@ -40,6 +40,21 @@ def test_a_tied_parameter_counts_once_and_is_said() -> None:
     ]
 
 
+def test_a_penalty_on_a_weight_does_not_tie_it() -> None:
+    x, w = Input("x"), Input("net/one/w", trainable=True)
+    x.value, w.value = np.ones((3, 2)), np.ones((2, 2))
+    out = OPS["MatMul"].of([x, w], "net/one/out", {})
+    # In the program itself, and in the module around its own.
+    squares = OPS["Mul"].of([w, w], "squares", {})
+    inner = OPS["Mul"].of([w, squares], "net/inner", {})
+    sums = [OPS["Sum"].of([node], f"sum{i}", {}) for i, node in enumerate((out, squares, inner))]
+    cost = OPS["Add"].of(sums, "cost", {})
+    graph = Graph([x, w, out, squares, inner, *sums, cost], cost, name="penalty")
+    found = summary_of(ComputedDebugger(graph))
+    assert not any(module.tied for module in found.modules)
+    assert not any("tied" in str(line) for line in summary_parts(found))
+
+
 def test_the_data_has_the_same_counts() -> None:
     data = summary_data(summary_of(ComputedDebugger(tied_graph())))
     modules = {module["name"]: module for module in data["modules"]}
