@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from mfdebug.core.commands.arguments import chosen_number, number_of
+from mfdebug.core.commands.aten import ATEN
 from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.diff import DIFF
 from mfdebug.core.commands.status import status
@@ -306,6 +307,7 @@ LOOKING = [
         shows="text",
         argument=Argument.NODE,
     ),
+    ATEN,
     DIFF,
     Command(
         "graph",
