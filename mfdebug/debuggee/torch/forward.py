@@ -77,7 +77,8 @@ class Forward:
             return None
         site, scope, frame = self._sites.of(sys._getframe(4))
         sources = [self.node_of(x, site, i, frame, scope) for i, x in enumerate(tensors)]
-        noted = self._calls.before(self._name(function), tensors)
+        # Only a pass after which the program waits can be asked about.
+        noted = self._calls.before(self._name(function), tensors) if self._tape.due else None
         first = self._next_sequence()
         return function, args, kwargs, tensors, sources, first, (site, scope), noted
 
@@ -105,7 +106,7 @@ class Forward:
         out: Any,
         sequence: tuple[int, int],
         where: tuple[int, str],
-        noted: Before,
+        noted: Before | None,
     ) -> None:
         kind = self._name(function)
         results = [x for x in self._tensors.flat(out, []) if x.requires_grad and not x.is_leaf]
@@ -118,8 +119,10 @@ class Forward:
         name = f"{scope}{kind}" if scope else ""
         form = kind, name, site, settings
         tape = self._tape
-        changed = [i for i, tensor in enumerate(tensors) if any(tensor is x for x in results)]
-        call = self._calls.noted(function, args, kwargs, noted, changed)
+        call = None
+        if noted is not None:
+            changed = [i for i, tensor in enumerate(tensors) if any(tensor is x for x in results)]
+            call = self._calls.noted(function, args, kwargs, noted, changed)
         if len(results) == 1:
             node = Node(tape.new_serial(), form, sources)
             node.first, node.last = sequence
@@ -261,7 +264,8 @@ class Forward:
                     queue.append(below)
         kind = kind or kind_of(made)
         node = HiddenNode(self._tape.new_serial(), (kind, "", -1, ()), list(sources))
-        if not first and len(queue) == 1 and len(sources) == len(made.next_functions):
+        alone = not first and len(queue) == 1
+        if alone and self._tape.due and len(sources) == len(made.next_functions):
             node.call = own_call(self._torch, made)
         node.sequences = sequences
         node.hidden = True

@@ -381,4 +381,7 @@ def _why_no_call(node: Node) -> str:
             "backward of its own that takes or returns more than plain tensors, or older than "
             "mfdebug's watch"
         )
-    return "its call was not seen"
+    return (
+        "its call was not noted, as nobody waited for this pass when it was made: in the next pass "
+        "it is"
+    )
