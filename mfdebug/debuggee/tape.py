@@ -238,8 +238,10 @@ class Tape:
         self.waiting = nodes
         if recorder.traced or recorder.is_awaited(recorder.number):
             self.on_waiting()
-        recorder.pause(recorder.number, begun=begun)
-        self.waiting = []
+        try:
+            recorder.pause(recorder.number, begun=begun)
+        finally:
+            self.waiting = []
 
     def _put(
         self,

@@ -70,6 +70,8 @@ def cases() -> dict[str, Case]:
         "Cube": (Cube.apply, [parameter(3, 3), parameter(3, 3)]),
         # A matrix that lies in memory by columns, and a tensor with itself.
         "matmul": (torch.matmul, [parameter(6, 10), across]),
+        # It sends on what arrives.
+        "sub": (torch.sub, [parameter(2, 3), torch.ones(2, 3)]),
         "div": (torch.div, [parameter(3, 4)] * 2),
     }
 

@@ -133,7 +133,9 @@ def test_the_ops_are_those_that_a_mode_of_the_program_would_see(
     backward, arriving = Seen(), aten_cases.arriving(out)
     with backward:
         torch.autograd.grad(out, wanted, arriving)
-    data = running.session.run(f"aten {rows(running.session, name)[0]}").data
+    reply = running.session.run(f"aten {rows(running.session, name)[0]}")
+    data = reply.data
+    assert ("its backward runs no op:" in reply.text) == (backward.ops == [])
     assert as_seen(data["forward"]) == forward.ops
     assert as_seen(data["backward"]) == backward.ops
     assert [x["compared"] for x in data["results"]] == [BITS] * len(data["results"])
@@ -367,3 +369,29 @@ def test_a_child_says_that_the_engine_cannot_run_in_it(tmp_path: Path) -> None:
 
     assert probe.in_child(work, f"{tmp_path}/ring", os._exit, 60) == NOT_IN_A_CHILD
     assert probe.in_child(list, f"{tmp_path}/ring", os._exit, 60) == 0
+
+
+ON_A_GPU = """
+import torch
+net = torch.nn.Sequential(torch.nn.Linear(4, 8), torch.nn.Dropout()).cuda()
+for step in range(2):
+    loss = net(torch.randn(6, 4).cuda()).sum()
+    loss.backward()
+print(torch.rand(2).cuda() + torch.rand(2, device="cuda"))
+"""
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no GPU")
+def test_with_tensors_on_a_gpu_it_runs_in_the_program(tmp_path: Path) -> None:
+    path = tmp_path / "program.py"
+    path.write_text(ON_A_GPU)
+    started = open_program(str(path), [], memory=2**24, streams="piped")
+    try:
+        started.session.run("sgd")
+        for row in ("net.0.linear", "net.1.dropout", "loss"):
+            data = started.session.run(f"aten {row}").data
+            compared = [x["compared"] for x in (*data["results"], *data["gradients"])]
+            assert compared == [BITS] * len(compared)
+            assert compared
+    finally:
+        started.run.close()

@@ -39,7 +39,7 @@ def library_ops(debugger: Debugger, node: int) -> tuple[list[Part], Any]:
     lines += [_handed(result, "") for result in found.results]
     if found.backward or found.gradients:
         count = len(found.backward)
-        lines += [f"its backward is {_counted(count)}:"]
+        lines += [f"its backward is {_counted(count)}:" if count else "its backward runs no op:"]
         lines += [_table(found.backward)] * bool(count)
         lines += [_handed(gradient, "sent to ") for gradient in found.gradients]
     if found.no_backward:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Found = list[tuple[int, str, tuple[int, ...], bytes]]
 
 # Seconds that it may take.
-TIME_LIMIT = 60.0
+TIME_LIMIT = 30.0
 # Bytes of the states of generators that are kept, of the passes after which it waited last.
 MAX_STATES = 32 * 2**20
 # The exit status of a child in which the engine cannot run.
