@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from mfdebug.core.commands.arguments import chosen_number, number_of
-from mfdebug.core.commands.aten import ATEN
 from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.diff import DIFF
 from mfdebug.core.commands.status import status
@@ -307,7 +306,6 @@ LOOKING = [
         shows="text",
         argument=Argument.NODE,
     ),
-    ATEN,
     DIFF,
     Command(
         "graph",
