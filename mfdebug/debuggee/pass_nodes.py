@@ -24,11 +24,13 @@ class Node:
 
     `form` says what it is, `sources` are the nodes it was computed from, `value` its bytes, None if
     they were not copied. `instance` refers to a trained input, weakly if that is possible.
-    `serial` orders nodes by when they were made.
+    `serial` orders nodes by when they were made. `call` is what the engine's taps need to run the
+    function again, `strides` is how the gradient that arrived lay in memory, if not in order.
     """
 
     __slots__ = (
         "__weakref__",
+        "call",
         "first",
         "form",
         "hidden",
@@ -38,6 +40,7 @@ class Node:
         "sequence",
         "serial",
         "sources",
+        "strides",
         "value",
     )
 
@@ -55,6 +58,8 @@ class Node:
         self.sequence = self.output = -1
         # Whether it stands for something unseen.
         self.hidden = False
+        self.call: Any = None
+        self.strides: tuple[int, ...] | None = None
 
 
 class Backward:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    # The dtype, the shape and the bytes of arrays, after a number that says which it is.
+    Found = list[tuple[int, str, tuple[int, ...], bytes]]
+
 # Seconds that an evaluation may take, and between two checks whether it has ended.
 TIME_LIMIT = 2.0
 POLL_INTERVAL = 0.0002
@@ -41,10 +44,33 @@ _ALLOWED = ("os.listdir", "os.scandir", "os.walk", "os.fwalk", "os.getxattr", "o
 _WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 
 
+class Exit(BaseException):
+    """Ends the child with a status, without an answer."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(status)
+        self.status = status
+
+
 def answer(nodes: list[Any], path: str, exit_now: Callable[[int], object]) -> None:
     """Evaluate the question in the file `path`.ask, and write the result to `path`.answer.
 
     `exit_now` ends the child immediately, without cleanup.
+    """
+
+    def work() -> Found:
+        with open(path + ".ask", "rb") as file:
+            return _run(nodes, file.read())
+
+    in_child(work, path, exit_now, TIME_LIMIT)
+
+
+def in_child(
+    work: Callable[[], Found], path: str, exit_now: Callable[[int], object], seconds: float
+) -> int:
+    """Write what `work` returns in a child to `path`.answer; return the child's exit status.
+
+    After so many seconds the child is killed.
     """
     random: Any = sys.modules.get("random")
     state = random.getstate() if random is not None else None
@@ -55,43 +81,53 @@ def answer(nodes: list[Any], path: str, exit_now: Callable[[int], object]) -> No
             warnings.simplefilter("ignore")
             child = os.fork()
         if child == 0:
+            status = 0
             try:
                 if state is not None:
                     # Forking reseeds it.
                     random.setstate(state)
-                _evaluate(nodes, path)
+                _evaluate(work, path)
+            except Exit as wanted:
+                status = wanted.status
             finally:
-                exit_now(0)
-        deadline = time.monotonic() + TIME_LIMIT
-        while os.waitpid(child, os.WNOHANG)[0] == 0:
+                exit_now(status)
+        deadline = time.monotonic() + seconds
+        ended = 0, 0
+        while (ended := os.waitpid(child, os.WNOHANG))[0] == 0:
             if time.monotonic() > deadline:
                 os.kill(child, SIGKILL)
-                os.waitpid(child, 0)
+                ended = os.waitpid(child, 0)
                 break
             time.sleep(POLL_INTERVAL)
         # The program did not start the child, and must not get a signal for its end.
         sigtimedwait([SIGCHLD], 0)
+        return os.waitstatus_to_exitcode(ended[1])
     finally:
         pthread_sigmask(SIG_UNBLOCK, [SIGCHLD])
 
 
-def _evaluate(nodes: list[Any], path: str) -> None:
-    with open(path + ".ask", "rb") as file:
-        data = file.read()
+def _evaluate(work: Callable[[], Found], path: str) -> None:
     out = os.open(path + ".answer", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     _isolate(out)
     try:
-        found = _run(nodes, data)
+        found = work()
+    except Exit:
+        raise
     except BaseException as error:
         message = f"{type(error).__name__}: {error}"
         found = [(-1, "text", (len(message.encode()),), message.encode("utf-8", "replace"))]
-    head = as_json([entry[:3] for entry in found]).encode()
-    rest = b"".join([Struct("=I").pack(len(head)), head, *(entry[3] for entry in found)])
+    rest = packed(found)
     while rest:
         rest = rest[os.write(out, rest) :]
 
 
-def _run(nodes: list[Any], data: bytes) -> list[tuple[int, str, tuple[int, ...], bytes]]:
+def packed(found: Found) -> bytes:
+    """Return numbers as the bytes of an answer."""
+    head = as_json([entry[:3] for entry in found]).encode()
+    return b"".join([Struct("=I").pack(len(head)), head, *(entry[3] for entry in found)])
+
+
+def _run(nodes: list[Any], data: bytes) -> Found:
     question = unpacked(data, sys.modules["numpy"])
     node = nodes[question.node]
     inbound = inputs_of(node)

@@ -1,18 +1,24 @@
-"""A question of the debugger about one node of the paused program, and its file format."""
+"""Questions of the debugger about one node of the paused program, and their file format."""
 
 from __future__ import annotations
 
 from _struct import Struct
+
+from .text import as_json
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from .open_pass import Encoded
+
 # The number of the node, whether its backward is asked for, how many inputs and how many consumers
 # are given. Then for each array: its key, the lengths of its dtype and shape, its size in bytes.
 _QUESTION = Struct("=IBII")
 _ARRAY = Struct("=IIIQ")
+# What the number of the node is in a question for the ops of a row, and the length of its head.
+_OPS, _HEAD = 2**32 - 1, Struct("=II")
 
 
 class Question:
@@ -58,3 +64,70 @@ def unpacked(data: bytes, numpy: Any) -> Question:
         offset += size
         arrays.append((key, array if shape else array[()]))
     return Question(node, dict(arrays[:inputs]), dict(arrays[inputs:]), backward=bool(backward))
+
+
+class OpsQuestion:
+    """Asks which ops the function of a node of the last pass consists of.
+
+    `inputs` are given by input index. `upstream` is what has arrived at the results, by number, and
+    `outside` the part of it that others than the function itself have sent, if that is known. The
+    gradients of the `wanted` inputs are asked for. All these numbers are of the pass `of`, in which
+    the node has the number `there`.
+    """
+
+    __slots__ = ("inputs", "node", "of", "outside", "there", "upstream", "wanted")
+
+    def __init__(
+        self,
+        node: int,
+        inputs: dict[int, Encoded],
+        upstream: dict[int, Encoded],
+        outside: dict[int, Encoded],
+        wanted: list[int],
+        *,
+        of: int,
+        there: int,
+    ) -> None:
+        self.node = node
+        self.inputs = inputs
+        self.upstream = upstream
+        self.outside = outside
+        self.wanted = wanted
+        self.of = of
+        self.there = there
+
+    def packed(self) -> bytes:
+        """Return the question as bytes."""
+        arrays = [
+            (kind, key, *array)
+            for kind, given in enumerate((self.inputs, self.upstream, self.outside))
+            for key, array in given.items()
+        ]
+        described = [(*array[:-1], len(array[-1])) for array in arrays]
+        head = as_json([self.node, self.of, self.there, self.wanted, described]).encode()
+        return b"".join([_HEAD.pack(_OPS, len(head)), head, *(array[-1] for array in arrays)])
+
+    @classmethod
+    def read(cls, path: str) -> OpsQuestion:
+        """Read a question from a file."""
+        # Torch has imported it.
+        from json import loads
+
+        with open(path, "rb") as file:
+            data = memoryview(file.read())
+        start = _HEAD.size + _HEAD.unpack_from(data)[1]
+        node, of, there, wanted, described = loads(bytes(data[_HEAD.size : start]))
+        inputs: dict[int, Encoded] = {}
+        upstream: dict[int, Encoded] = {}
+        outside: dict[int, Encoded] = {}
+        given = inputs, upstream, outside
+        for kind, key, dtype, shape, size in described:
+            given[kind][key] = dtype, tuple(shape), bytes(data[start : start + size])
+            start += size
+        return cls(node, inputs, upstream, outside, wanted, of=of, there=there)
+
+
+def asks_for_ops(path: str) -> bool:
+    """Whether the question in a file is one for the ops of a row."""
+    with open(path, "rb") as file:
+        return file.read(4) == Struct("=I").pack(_OPS)

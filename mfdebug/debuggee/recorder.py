@@ -19,6 +19,7 @@ from .last_error import MAX_MESSAGE
 from .name_facts import Names
 from .open_pass import OpenPass
 from .own_training import OwnTraining
+from .questions import asks_for_ops
 from .reading import OUTBOUND, attribute, inputs_of, is_node, neighbours
 from .ring import (
     AFTER_GAP,
@@ -98,6 +99,8 @@ class Recorder:
         # Takes the taps out of a program that goes on without them.
         self.undo: list[Callable[[], None]] = []
         self.showing: list[Callable[[Any, FrameType], bool]] = []
+        # Of an engine: answers questions for the ops of a row, in files of this name.
+        self.rerun: Callable[[str], None] | None = None
         # The nodes of the last pass that was written, by number.
         self.nodes: list[Any] = []
         self.process = os.getpid()
@@ -384,4 +387,7 @@ class Recorder:
 
     def answer(self) -> None:
         """Answer the debugger's question about a node of the last pass, while waiting."""
-        probe.answer(self.nodes, self.ring.sidecar, self.exit_process)
+        if self.rerun is not None and asks_for_ops(self.ring.sidecar + ".ask"):
+            self.rerun(self.ring.sidecar)
+        else:
+            probe.answer(self.nodes, self.ring.sidecar, self.exit_process)

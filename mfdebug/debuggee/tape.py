@@ -106,6 +106,9 @@ class Tape:
         # gradients; or before one is written in part.
         self.on_whole: Callable[..., None] = lambda *_: None
         self.on_part: Callable[[], None] = lambda: None
+        # The nodes of the pass at whose end the program waits, and what is called before that.
+        self.waiting: list[Node] = []
+        self.on_waiting: Callable[[], None] = lambda: None
         # The cost whose forward was written, and what finishes its pass if no backward follows.
         self._shown: tuple[Node, Callable[[], None]] | None = None
         recorder.closing.append(self._finish_shown)
@@ -175,7 +178,7 @@ class Tape:
             self._recorder.close()
             self._recorder.number += 1
         self._put(structure, graph, entries, parts, whole=whole, sharing=sharing, fault=at)
-        self._wait()
+        self._wait(laid.nodes)
 
     def show(self, cost: Node) -> None:
         """Write the forward of a cost, and wait if the debugger asks for it.
@@ -196,7 +199,7 @@ class Tape:
 
         self._shown = cost, lambda: write(complete=True)
         write(complete=False)
-        self._recorder.pause(self._recorder.number, begun=True)
+        self._pause(laid.nodes, begun=True)
 
     def _finish_shown(self) -> None:
         """Finish the pass whose forward was shown: no backward has followed."""
@@ -223,12 +226,22 @@ class Tape:
         self._recorder.close()
         self._recorder.number += 1
         self._put(structure, graph, entries, parts, whole=whole, sharing=sharing, fault=fault)
-        self._wait()
+        self._wait([])
 
-    def _wait(self) -> None:
-        """Wait at the end of a pass if the debugger asks for it."""
+    def _wait(self, nodes: list[Node]) -> None:
+        """Wait at the end of a pass of these nodes if the debugger asks for it."""
         self.on_written()
-        self._recorder.pause(self._recorder.number)
+        self._pause(nodes)
+
+    def _pause(self, nodes: list[Node], *, begun: bool = False) -> None:
+        recorder = self._recorder
+        self.waiting = nodes
+        if recorder.traced or recorder.is_awaited(recorder.number):
+            self.on_waiting()
+        try:
+            recorder.pause(recorder.number, begun=begun)
+        finally:
+            self.waiting = []
 
     def _put(
         self,

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.session.session import Session
 from mfdebug.recording.debugger import RecordedLines
+from mfdebug.running.aten_ops import AtenOps
 from mfdebug.running.attached import Attached
 from mfdebug.running.debuggee import Debuggee
 from mfdebug.running.intake import Sink
@@ -94,7 +95,7 @@ def _open_session_on(
             else:
                 hint = what_is_seen(run.program.intake.imported)
             raise FileError(problem, where=where, hint=hint)
-        lines = RecordedLines(run, checker=Prober(run))
+        lines = RecordedLines(run, checker=Prober(run), opener=AtenOps(run))
         session = open_session(lines.debugger(run.outline(0).line))
         session.program = ProgramControl(run, lines)
         if captured:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Progress
+from mfdebug.core.timeline.library_ops import LibraryOps
 from mfdebug.recording.branch import BranchDebugger
 from mfdebug.recording.cursor import RecordedCursor
 from mfdebug.recording.nodes import RecordedGraph, graph_of
+from mfdebug.recording.passes import RecordedPass
 from mfdebug.recording.plan import RecordedPlan
 from mfdebug.recording.recorded_check import Checker, check_pass
 from mfdebug.recording.recorded_state import RecordedState
@@ -25,12 +27,27 @@ from miniflow.ops.base import Array
 from miniflow.training.schedules import Schedule
 
 
+class Opener(Protocol):
+    """Opens the rows of a running program to the ops that its library runs for them."""
+
+    def ops(
+        self, graph: RecordedGraph, recorded: RecordedPass, node: int, *, backward: bool
+    ) -> LibraryOps:
+        """Return the ops of a node's function, with those of its `backward` if that is wanted.
+
+        Raises `DebuggerError` with the reason if they cannot be known.
+        """
+
+
 class RecordedLines:
     """The lines of a run, with a debugger for each, created on demand."""
 
-    def __init__(self, run: Run, *, checker: Checker | None = None) -> None:
+    def __init__(
+        self, run: Run, *, checker: Checker | None = None, opener: Opener | None = None
+    ) -> None:
         self.run = run
         self.checker = checker
+        self.opener = opener
         # The last pass at which the program stopped by itself, if that was reported.
         self.stopped_at = run.traced_at
         self._debuggers: dict[int, RecordedDebugger] = {}
@@ -192,3 +209,35 @@ class RecordedDebugger(Debugger):
         present = self.plan.present
         assert present is not None
         return check_pass(self.graph, present, self.timeline, self._run_lines.checker, node)
+
+    # The ops of a library ------------------------------------------------------------------------
+
+    def library_ops(self, node: int) -> LibraryOps:
+        """Return the ops that PyTorch runs for a row, from the program that waits."""
+        present, position = self.plan.present, self.timeline.position(self.moment)
+        assert present is not None
+        nodes = self._run_lines.run.nodes(present.number)
+        if nodes[node].is_result:
+            (node,) = nodes[node].inbound
+        label = self.graph.nodes[node].label
+        if isinstance(self.graph.nodes[node], Input):
+            raise DebuggerError(f"{label} is an input: nothing is computed in it")
+        if nodes[node].engine != "torch":
+            raise DebuggerError(f"{label} is not a function of PyTorch: it has no ATen ops")
+        forward = self.timeline.position_of("forward", node)
+        if forward is None or forward > position:
+            raise DebuggerError(f"{label} is not computed yet in this pass")
+        opener = self._run_lines.opener
+        if opener is None:
+            raise DebuggerError(
+                f"the ATen ops of {label} are not kept in a run file",
+                hint="debug the program itself: mfdebug PROGRAM.py, and ask there",
+            )
+        due = self.timeline.position_of("backward", node)
+        done = due is not None and due <= position
+        found = opener.ops(self.graph, present, node, backward=done)
+        if due is None:
+            return found._replace(no_backward="the program runs no backward through it here")
+        if not done:
+            return found._replace(no_backward="what comes back is known after its backward")
+        return found

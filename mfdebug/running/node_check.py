@@ -9,18 +9,15 @@ node is not deterministic (it draws random numbers, or counts calls), and its ru
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import msgspec
 import numpy as np
 
 from mfdebug.debuggee.questions import Question
 from mfdebug.recording.arrays import as_floats
-from mfdebug.recording.encoding import value_of
 from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.passes import RecordedPass
 from mfdebug.recording.recorded_check import SINGLE_TOLERANCE, check_alone, untested
-from mfdebug.recording.records import Entry
+from mfdebug.running.answers import read_answer
 from mfdebug.running.live_run import LiveRun
 from miniflow.errors import GraphError, MiniflowError
 from miniflow.gradcheck.checker import Verdict
@@ -179,19 +176,11 @@ class _Probe:
         """Ask the program; raise `GraphError` if it gives no answer."""
         inputs = dict(enumerate(values))
         question = Question(self._number, inputs, shares, backward=backward)
-        answer = self._run.program.ask(question.packed())
-        if len(answer) < 4:
-            raise GraphError("the program returned no answer")
-        length = int.from_bytes(answer[:4], "little")
-        entries = msgspec.json.decode(answer[4 : 4 + length], type=list[tuple[int, str, list[int]]])
-        offset, answers = 4 + length, {}
-        for input_index, dtype_name, shape in entries:
-            entry = Entry("v", 0, -1, dtype_name, tuple(shape))
-            value: Any = value_of(entry, answer, offset)
+        answers: dict[int, Array] = {}
+        for key, value in read_answer(self._run.program.ask(question.packed())):
             if isinstance(value, str):
                 raise GraphError(value)
-            answers[input_index] = value
-            offset += entry.size
+            answers[key] = value
         return answers
 
 

@@ -99,3 +99,16 @@ async def test_a_key_shows_the_steps_of_the_function_under_the_cursor(tmp_path: 
         await pilot.press("escape", "s", "I")
         await pilot.pause()
         assert "scaled is one op of ours, Mul" in screen_text(app)
+
+
+def test_the_ops_of_the_library_are_not_in_a_run_file(tmp_path: Path) -> None:
+    session = session_of(tmp_path, (network(2.0), numbers(2.0)))
+    session.run("until fc")
+    with pytest.raises(MiniflowError) as caught:
+        session.run("aten")
+    assert "the ATen ops of fc are not kept in a run file" in str(caught.value)
+    assert caught.value.hint == "debug the program itself: mfdebug PROGRAM.py, and ask there"
+    with pytest.raises(MiniflowError, match="w is an input: nothing is computed in it"):
+        session.run("aten w")
+    with pytest.raises(MiniflowError, match="loss is not computed yet in this pass"):
+        session.run("aten loss")

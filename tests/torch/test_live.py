@@ -146,7 +146,7 @@ for i in range(3):
 
 def test_what_a_loss_was_computed_from_is_shown_and_then_its_gradients(tmp_path: Path) -> None:
     given = (
-        "step\nprint net.2.bias[0]\nuntil loss\nprint loss\nprint relu1\n"
+        "step\nprint net.2.bias[0]\nuntil loss\nprint loss\nprint relu1\naten relu1\n"
         "step\nsgd\nprint net.2.weight.grad[0,0]\nsgd\nquit\n"
     )
     lines = run(tmp_path, MODEL + SHOWN.format(call="mfdebug.debug(loss)"), given)
@@ -158,6 +158,7 @@ def test_what_a_loss_was_computed_from_is_shown_and_then_its_gradients(tmp_path:
     assert f"net.2.bias[0] = {bias:.6g}" in text
     assert f"loss = {loss:.6g}" in text
     assert "not kept" in text
+    assert "relu1 is not run again: its call was not seen" in text
     # Nothing runs on until the forward has been seen.
     assert lines.index("forward of loss (Mean)") < lines.index(steps(lines)[1])
     # Its backward is of the same pass, and then its update.

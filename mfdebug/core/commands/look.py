@@ -305,8 +305,8 @@ LOOKING = [
         _inside,
         (Key("I", "inside {node}", "the ops that compute the function under the cursor"),),
         "For a program that uses PyTorch: our ops that together are the function, with values and "
-        "gradients by our rules, and how they compare with the program's. Without NODE: that of "
-        "the current moment.",
+        "gradients by our rules, and how they compare with the program's. PyTorch's own ops are "
+        "shown by aten. Without NODE: that of the current moment.",
         shows="text",
         argument=Argument.NODE,
     ),

@@ -5,6 +5,7 @@ The app builds its key bindings, palette and help screen from it.
 
 from __future__ import annotations
 
+from mfdebug.core.commands.aten import ATEN
 from mfdebug.core.commands.branch import BRANCHING
 from mfdebug.core.commands.command import Command, find_in, short_forms
 from mfdebug.core.commands.demo import DEMONSTRATING
@@ -33,7 +34,7 @@ GROUPS: dict[str, list[Command]] = {
     "change": [*EDITING, *UNROLLING, *BRANCHING],
     "quiz": PREDICTING,
     "demos": DEMONSTRATING,
-    "program": DETACHING,
+    "program": [*DETACHING, ATEN],
     "files, help, quit": [*SCRIPTING, help_command(COMMANDS), *COLOURING, *CLOSING],
 }
 COMMANDS.update((row.name, row) for commands in GROUPS.values() for row in commands)

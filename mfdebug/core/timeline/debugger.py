@@ -21,6 +21,7 @@ from miniflow.training.schedules import Schedule
 
 if TYPE_CHECKING:
     from mfdebug.core.timeline.graph_diff import GraphComparison
+    from mfdebug.core.timeline.library_ops import LibraryOps
     from miniflow.gradcheck.checker import Verdict
 
 __all__ = [
@@ -138,6 +139,15 @@ class Debugger(ABC):
     def remark(self) -> str:
         """What is to be said about how the present SGD step follows the one before, or ""."""
         return ""
+
+    def library_ops(self, node: int) -> LibraryOps:
+        """Return the ops of a library's own that a function of it runs, forward and backward.
+
+        Raises `DebuggerError` with the reason if there are none, or if they cannot be known.
+        """
+        raise DebuggerError(
+            f"{self.graph.nodes[node].label} is an op of this graph, not a function of PyTorch"
+        )
 
     # Edits -------------------------------------------------------------------------------------
 

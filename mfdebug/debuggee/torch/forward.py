@@ -10,6 +10,8 @@ import sys
 from _weakref import ref
 
 from ..pass_nodes import Node
+from .calls import Calls
+from .own_functions import own_call
 from .tensors import text, version
 
 TYPE_CHECKING = False
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..tape import Tape
+    from .calls import Before
     from .sites import Sites
     from .tensors import Tensors
 
@@ -43,12 +46,14 @@ class Forward:
     """Makes nodes of what a program computes with `torch`."""
 
     def __init__(self, torch: Any, tape: Tape, tensors: Tensors, sites: Sites) -> None:
+        self._torch = torch
         self._tensor_type = torch.Tensor
         self._parameter_type = torch.nn.Parameter
         self._next_sequence = torch._C._autograd._get_sequence_nr
         self._tape = tape
         self._tensors = tensors
         self._sites = sites
+        self._calls = Calls(torch)
         self._results: dict[int, Known] = {}
         self._inputs: dict[int, Known] = {}
         # Where gradients arrive in the engine: of this pass and of the one before, since the engine
@@ -72,19 +77,21 @@ class Forward:
             return None
         site, scope, frame = self._sites.of(sys._getframe(4))
         sources = [self.node_of(x, site, i, frame, scope) for i, x in enumerate(tensors)]
+        # Only a pass after which the program waits can be asked about.
+        noted = self._calls.before(self._name(function), tensors) if self._tape.due else None
         first = self._next_sequence()
-        return function, args, kwargs, tensors, sources, first, (site, scope)
+        return function, args, kwargs, tensors, sources, first, (site, scope), noted
 
     def after(self, begun: Any, out: Any) -> None:
         """Note what a function has returned."""
-        function, args, kwargs, tensors, sources, first, where = begun
+        function, args, kwargs, tensors, sources, first, where, noted = begun
         last = self._next_sequence()
         if last != first:
-            self._note(function, args, kwargs, tensors, sources, out, (first, last), where)
+            self._note(function, args, kwargs, tensors, sources, out, (first, last), where, noted)
 
     def failed(self, begun: Any) -> Node:
         """Return a node, without a value, for a function that has raised."""
-        function, args, kwargs, _, sources, _, (site, scope) = begun
+        function, args, kwargs, _, sources, _, (site, scope), _ = begun
         kind = self._name(function)
         form = kind, f"{scope}{kind}" if scope else "", site, self._settings(args, kwargs)
         return Node(self._tape.new_serial(), form, sources)
@@ -99,6 +106,7 @@ class Forward:
         out: Any,
         sequence: tuple[int, int],
         where: tuple[int, str],
+        noted: Before | None,
     ) -> None:
         kind = self._name(function)
         results = [x for x in self._tensors.flat(out, []) if x.requires_grad and not x.is_leaf]
@@ -111,19 +119,25 @@ class Forward:
         name = f"{scope}{kind}" if scope else ""
         form = kind, name, site, settings
         tape = self._tape
+        call = None
+        if noted is not None:
+            changed = [i for i, tensor in enumerate(tensors) if any(tensor is x for x in results)]
+            call = self._calls.noted(function, args, kwargs, noted, changed)
         if len(results) == 1:
             node = Node(tape.new_serial(), form, sources)
             node.first, node.last = sequence
+            node.call = call
             self.remember(results[0], node)
             return
         # One node for the function, and one for each of its results.
-        call = Node(tape.new_serial(), form, sources, text(f"{len(results)} tensors"))
-        call.first, call.last = sequence
+        whole = Node(tape.new_serial(), form, sources, text(f"{len(results)} tensors"))
+        whole.first, whole.last = sequence
+        whole.call = call
         for i, result in enumerate(results):
             part = Node(
                 tape.new_serial(),
                 ("result", f"{name}.{i}" if name else "", site, (("part", i),)),
-                [call],
+                [whole],
             )
             self.remember(result, part)
 
@@ -250,6 +264,9 @@ class Forward:
                     queue.append(below)
         kind = kind or kind_of(made)
         node = HiddenNode(self._tape.new_serial(), (kind, "", -1, ()), list(sources))
+        alone = not first and len(queue) == 1
+        if alone and self._tape.due and len(sources) == len(made.next_functions):
+            node.call = own_call(self._torch, made)
         node.sequences = sequences
         node.hidden = True
         self.remember(tensor, node)

@@ -270,6 +270,8 @@ class Watched:
 
     def _arrive(self, node: Node, gradient: Any) -> None:
         """Note the gradient of a node, unless it is simply the one contribution that there is."""
+        if not gradient.is_contiguous():
+            node.strides = gradient.stride()
         count, last = self._arrived.get(node, (0, None))
         if count != 1 or last != (gradient.data_ptr(), gradient._version):
             self.backward.own[node] = self._tensors.encoded(gradient)

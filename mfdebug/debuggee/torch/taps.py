@@ -20,6 +20,7 @@ from .forward import Forward
 from .gradients import Gradients
 from .mode import Mode
 from .optimizers import Optimizers
+from .rerun import Rerun
 from .sites import Sites
 from .tensors import Tensors
 from .uncompiled import leave_out
@@ -93,6 +94,7 @@ class Taps:
         self._faults = Faults(recorder, self._tape, self._forward, self._gradients.pace)
         self._callers = Callers(torch.overrides.handle_torch_function.__code__)
         self._optimizers = Optimizers(torch, recorder, self._tape, tensors, self._gradients.pace)
+        self._rerun = Rerun(torch, recorder, self._tape, tensors)
         tensor = torch.Tensor
         self._getters = {getattr(tensor, name).__get__ for name in _PROPERTIES}
         self._data = tensor.data.__get__, tensor.data.__set__
@@ -204,6 +206,7 @@ class Taps:
         self._recorder.undo.append(self._uninstall)
         self._recorder.resuming.append(self._resume)
         self._recorder.tracing.append(self._trace)
+        self._recorder.rerun = self._rerun.answer
 
     def _replace(self, owner: Any, name: str, tap: Callable[[Any], Any]) -> None:
         """Put a tap in the place of a function of torch."""

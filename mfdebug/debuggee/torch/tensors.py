@@ -82,9 +82,13 @@ class Tensors:
         dtype, shape, data = first
         if dtype == "text":
             return first
-        found = next(known for known, name in self._dtypes.items() if name == dtype)
+        found = self.dtype_of(dtype)
         total = self._torch.frombuffer(bytearray(data), dtype=found).reshape(shape)
         return self.encoded(total + second.detach().to(found))
+
+    def dtype_of(self, name: str) -> Any:
+        """Return the type of tensors whose numbers are recorded under a name, or None."""
+        return next((known for known, written in self._dtypes.items() if written == name), None)
 
     def flat(self, thing: Any, found: list[Any]) -> list[Any]:
         """Append the tensors within arguments or results to `found`, in order."""
