@@ -178,7 +178,7 @@ class Tape:
             self._recorder.close()
             self._recorder.number += 1
         self._put(structure, graph, entries, parts, whole=whole, sharing=sharing, fault=at)
-        self._wait(laid.nodes)
+        self._wait(numbered.nodes)
 
     def show(self, cost: Node) -> None:
         """Write the forward of a cost, and wait if the debugger asks for it.
@@ -199,7 +199,7 @@ class Tape:
 
         self._shown = cost, lambda: write(complete=True)
         write(complete=False)
-        self._pause(laid.nodes, begun=True)
+        self._pause(numbered.nodes, begun=True)
 
     def _finish_shown(self) -> None:
         """Finish the pass whose forward was shown: no backward has followed."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from mfdebug.core.explain.report import kind_of
+from mfdebug.core.explain.names import kind_of
 from mfdebug.core.explain.sizes import size_of
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.format.table import Column, Part, Row, Table
