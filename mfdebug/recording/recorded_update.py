@@ -28,9 +28,7 @@ def recorded_update(plan: RecordedPlan, where: Moment) -> Update | None:
         old = before if method.before is None else method.before
         return Update(old.astype(np.float64), after_update, method.rate, method=method)
     run, line = plan.recorded_run, plan.line
-    steps = run.steps(line)
-    # Steps that concern it would have made the method.
-    left_out = bool(run.optimizer_steps(steps[step]))
+    left_out = _is_left_out(plan, step, node)
     return Update(
         before.astype(np.float64),
         after_update,
@@ -44,14 +42,19 @@ def recorded_update(plan: RecordedPlan, where: Moment) -> Update | None:
 def is_left_alone(plan: RecordedPlan, node: int) -> bool:
     """Whether the optimizers' steps after the last pass left it out, and it is as at first."""
     run, step = plan.recorded_run, plan.sgd_step
-    if step == 0:
+    if step == 0 or not _is_left_out(plan, step - 1, node):
         return False
-    steps = run.steps(plan.line)
-    made = run.optimizer_steps(steps[step - 1])
-    if not made or any(node in update.settings for update in made):
-        return False
-    now = run.inputs(steps[step]).get(node)
+    now = run.inputs(run.steps(plan.line)[step]).get(node)
     return now is not None and _is_as_at_first(plan, node, now)
+
+
+def _is_left_out(plan: RecordedPlan, step: int, node: int) -> bool:
+    """Whether optimizers' steps followed a pass, and neither these nor later ones have an input."""
+    run = plan.recorded_run
+    made = run.optimizer_steps(run.steps(plan.line)[step])
+    return bool(made) and not any(
+        node in update.settings or node in update.later for update in made
+    )
 
 
 def _is_as_at_first(plan: RecordedPlan, node: int, now: Array) -> bool:

@@ -82,6 +82,18 @@ def test_every_number_is_the_programs_own(lab: dict[str, Lab], name: str) -> Non
     assert compared >= (16 if name in COMPILED else 40)
 
 
+@pytest.mark.parametrize("name", BY_NAME)
+def test_every_graph_of_a_run_opens_and_has_each_parameter_once(
+    lab: dict[str, Lab], name: str
+) -> None:
+    lab[name].recorded()
+    for debugger in RecordedLines(opened(lab[name].run_file)).all():
+        graph = debugger.graph
+        labels = [graph.nodes[i].label for i in graph.trainables]
+        twice = [label for label in labels if label.rpartition("_")[0] in labels]
+        assert not twice
+
+
 def test_parameters_of_compiled_steps_are_the_programs_own(lab: dict[str, Lab]) -> None:
     place = lab["trap_compiled_step"]
     printed = place.alone().stdout.decode().splitlines()

@@ -78,6 +78,10 @@ class Gradients:
             cost = Node(self._tape.new_serial(), ("costs", "", -1, ()), costs, several)
         asked = [self._forward.node_of(x) for x in inputs]
         nodes = ancestors([cost])
+        merged = _merge_leaves(nodes)
+        if merged:
+            asked = [merged.get(node, node) for node in asked]
+            nodes = ancestors([cost])
         watched = Watched(self._recorder, self._tensors, nodes, asked, self.pace)
         watched.hook(engine_nodes)
         return cost, watched
@@ -149,6 +153,29 @@ class Gradients:
             return None
         last = next(reversed(watched.backward.order), cost)
         return Fault("b", last, type(error).__name__, self._recorder.message(error))
+
+
+def _merge_leaves(nodes: list[Node]) -> dict[Node, Node]:
+    """Let one node stand for each trained input; return what stands for others now.
+
+    After each pass an input gets a node anew, as it may have another value. But a pass may go on
+    with the graph of the one before, as a penalty on gradients does, so that both nodes are in it.
+    """
+    first: dict[int, Node] = {}
+    merged: dict[Node, Node] = {}
+    for node in nodes:
+        held = None if node.instance is None else node.instance()
+        if held is None:
+            continue
+        known = first.setdefault(id(held), node)
+        if known is not node and known.value == node.value:
+            merged[node] = known
+            if not known.form[1]:
+                known.form = node.form
+    if merged:
+        for node in nodes:
+            node.sources = [merged.get(source, source) for source in node.sources]
+    return merged
 
 
 class Watched:
