@@ -43,8 +43,15 @@ COMMAND = [sys.executable, "-m", "mfdebug"]
 # Seconds without a key, with a key held down, and of playing automatically.
 IDLE, HELD, PLAYED = 2.0, 4.0, 5.0
 KEYS_A_SECOND = 30
-# Steps of each shipped graph.
+# Steps of each shipped graph, and what is shown: the list, the circuit, heatmaps.
 MOST_STEPS = 40
+SHOWN = (
+    ("256 colours", ""),
+    ("256 colours", "G"),
+    ("256 colours", "h"),
+    ("true colour", ""),
+    ("true colour", "G"),
+)
 
 
 def _environment(colours: str) -> dict[str, str | None]:
@@ -78,16 +85,20 @@ def _bytes(graph: str, colours: str, keys: int, *, circuit: bool = False) -> str
 
 def _shipped(graph: str) -> str:
     """Return the medians of a graph's steps: with the list, the circuit, heatmaps."""
-    medians = (asyncio.run(_steps(graph, shown)) for shown in ("", "G", "h"))
-    return f"| {graph} | {' | '.join(f'{statistics.median(steps):,.0f}' for steps in medians)} |"
+    medians = [
+        statistics.median(asyncio.run(_steps(graph, shown, colours))) for colours, shown in SHOWN
+    ]
+    return f"| {graph} | {' | '.join(f'{median:,.0f}' for median in medians)} |"
 
 
-async def _steps(graph: str, shown: str) -> list[int]:
+async def _steps(graph: str, shown: str, colours: str) -> list[int]:
     """Return the bytes of each step, as one frame; the app runs here, without a terminal."""
-    able = abilities({"TERM": "xterm-256color", "LANG": "C.UTF-8"})
+    term = {name: value for name, value in COLOURS[colours].items() if value is not None}
+    able = abilities({**term, "LANG": "C.UTF-8"})
     session = open_session(ComputedDebugger(load_graph(graph)))
     app = DebuggerApp(None, history_memory=2**24, session=session, abilities=able)
-    console = Console(color_system="256", force_terminal=True)
+    system = "256" if able.colours == "256" else "truecolor"
+    console = Console(color_system=system, force_terminal=True)
     terminal = Terminal(erases=able.erases)
     found: list[int] = []
     async with app.run_test(size=(80, 24)) as pilot:
@@ -143,11 +154,11 @@ def run(keys: int) -> list[str]:
             for graph in GRAPHS
         ),
         "",
-        f"All shipped graphs, in 256 colours: the median of their first {MOST_STEPS} steps, or of",
-        "all of them, with the list, with the circuit and with heatmaps (`h`).",
+        f"All shipped graphs: the median of their first {MOST_STEPS} steps, or of all of them,",
+        "with the list, the circuit and heatmaps (`h`), in 256 colours and in 24-bit colours.",
         "",
-        "| | list | circuit | heatmaps |",
-        "|---|--:|--:|--:|",
+        "| | list | circuit | heatmaps | list, 24-bit | circuit, 24-bit |",
+        "|---|--:|--:|--:|--:|--:|",
         *(_shipped(path.stem) for path in sorted((ROOT / "graphs").glob("*.json"))),
         "",
         f"A key held down for {HELD:g} s, {KEYS_A_SECOND} times a second, on a slow connection:",

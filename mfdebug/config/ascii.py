@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import codecs
 import unicodedata
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 # The characters that the app uses, each one column wide.
@@ -84,6 +85,9 @@ _SIGNS = {
 }
 UNKNOWN = "?"
 
+# What stands before an arrow that is the name of a key.
+_BESIDE_KEYS = ("", " ", "↑", "↓", "→")
+
 # The two dots of each row of a braille character, from the top.
 _BRAILLE_ROWS = (0x09, 0x12, 0x24, 0xC0)
 _BRAILLE = range(0x2800, 0x2900)
@@ -110,6 +114,28 @@ def in_ascii(cluster: str) -> str:
         return letter if "CAPITAL" in greek else letter.lower()
     plain = unicodedata.normalize("NFKD", sign)[0]
     return plain if plain.isascii() and plain.isprintable() else UNKNOWN
+
+
+def is_assignment(text: str, at: int) -> bool:
+    """Whether the sign there is an arrow that assigns (`b ← b - lr`), not a key (`← → node`)."""
+    if text[at] != "←" or text[at - 1 : at] != " " or text[at + 1 : at + 2] not in (" ", ""):
+        return False
+    target, value = text[max(0, at - 2) : at - 1], text[at + 2 : at + 3]
+    return target not in _BESIDE_KEYS and value != "→"
+
+
+def row_in_ascii(cells: Sequence[str], sign: Callable[[str], str]) -> list[str]:
+    """Return the ASCII character of each cell of a row; `sign` returns that of one.
+
+    `b < b - lr` would be a comparison, so an assignment is `:=`, with the blank before it.
+    """
+    found = [cell if cell.isascii() else sign(cell) for cell in cells]
+    for at, cell in enumerate(cells):
+        if cell == "←":
+            first = max(0, at - 2)
+            if is_assignment("".join(c[0] for c in cells[first : at + 3]), at - first):
+                found[at - 1 : at + 1] = ":="
+    return found
 
 
 def _braille(dots: int) -> str:
@@ -144,7 +170,10 @@ def _box(name: str) -> str:
 def _unencodable(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    wrong = error.object[error.start : error.end]
+    text, at = error.object, error.start
+    if is_assignment(text, at):
+        return ":=", at + 1
+    wrong = text[at : error.end]
     # Combining characters are dropped.
     return "".join(in_ascii(sign) for sign in wrong if not unicodedata.combining(sign)), error.end
 

@@ -11,6 +11,8 @@ from textual.theme import Theme
 
 # Contrast as WCAG 2.1 defines it: of text (1.4.3, and 1.4.6 for weak eyes), and of bars (1.4.11).
 TEXT, CLEAR_TEXT, SIGNS = 4.5, 7.0, 3.0
+# Of the line between two panels, which is seen but not read.
+DIVIDER = 1.6
 # The part of the contrast to the background that the foreground keeps on other grounds: the
 # colours of text between the two would have no room else.
 KEPT = 0.8
@@ -47,8 +49,8 @@ def _ratio(first: float, second: float) -> float:
 def legible(theme: Theme, least: float = TEXT) -> Theme:
     """Return the theme with colours of text that have at least this contrast to every ground.
 
-    A colour is changed only as far as it needs. `$chosen` is the ground of a chosen row, and `$bar`
-    the colour of bars.
+    A colour is changed only as far as it needs. `$chosen` is the ground of a chosen row, `$bar`
+    the colour of bars, and `$divider` that of the lines between panels.
     """
     made = theme.to_color_system().generate()
     background = Color.parse(theme.background or made["background"])
@@ -82,6 +84,7 @@ def legible(theme: Theme, least: float = TEXT) -> Theme:
         # Textual takes it from here alone where there is a colour for panels.
         "boost": grounds["boost"],
         "bar": _nearest(bar, end, [background], SIGNS),
+        "divider": _nearest(grounds["panel"], foreground, [background], DIVIDER),
         **dict.fromkeys(("text-muted", "text-disabled", "foreground-muted"), muted),
         **dict.fromkeys(("block-cursor-background", "block-cursor-blurred-background"), chosen),
         **dict.fromkeys(("block-cursor-foreground", "block-cursor-blurred-foreground"), foreground),

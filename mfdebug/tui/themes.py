@@ -97,6 +97,7 @@ _QUIET = {
     # A chosen row is reversed instead: `selected_row.py`.
     "chosen": "ansi_default",
     "bar": "ansi_bright_black",
+    "divider": "ansi_default",
 }
 
 
@@ -127,7 +128,7 @@ class ThemedApp(App[ReturnType]):
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         """Return what a theme of Textual's own lacks, if one is set by Textual's name."""
-        return {name: _QUIET[name] for name in ("chosen", "bar")}
+        return {name: _QUIET[name] for name in ("chosen", "bar", "divider")}
 
     @property
     def theme_name(self) -> str:

@@ -14,7 +14,7 @@ from unicodedata import name
 import pytest
 from rich.cells import cell_len
 
-from mfdebug.config.ascii import UNKNOWN, in_ascii, register
+from mfdebug.config.ascii import UNKNOWN, in_ascii, register, row_in_ascii
 from tests.support.paths import ROOT
 
 
@@ -84,6 +84,26 @@ def test_frames_and_curves_stay_frames_and_curves() -> None:
 )
 def test_letters_lose_their_accents_and_others_are_unknown(sign: str, told: str) -> None:
     assert in_ascii(sign) == told
+
+
+@pytest.mark.parametrize(
+    ("line", "cells", "text"),
+    [
+        ("  b ← b - lr × g ", "  b:= b - lr * g ", "  b := b - lr * g "),
+        ("W[0,0] ← W[0,0]", "W[0,0]:= W[0,0]", "W[0,0] := W[0,0]"),
+        # A long name breaks the line after the arrow.
+        ("conv.W[0,0] ←", "conv.W[0,0]:=", "conv.W[0,0] :="),
+        # Keys.
+        (" ← → topic  ↑ ↓ scroll", " < > topic  ^ v scroll", " < > topic  ^ v scroll"),
+        ("n phase ← → ↑ ↓ box", "n phase < > ^ v box", "n phase < > ^ v box"),
+        ("↑↓ term ←→ factor", "^v term <> factor", "^v term <> factor"),
+        ("  ←   the box before", "  <   the box before", "  <   the box before"),
+        ("←", "<", "<"),
+    ],
+)
+def test_an_update_is_no_comparison(line: str, cells: str, text: str) -> None:
+    assert "".join(row_in_ascii([*line], in_ascii)) == cells
+    assert line.encode("ascii", errors=register()).decode() == text
 
 
 def test_an_output_that_cannot_encode_a_sign_asks_the_table() -> None:

@@ -50,6 +50,24 @@ def chain(blocks: int, leaf: str = "w") -> Graph:
     return Graph.of(Add(x, x, name="cost"))
 
 
+def marked(driver: Driver, y: int) -> str:
+    """What has another ground than the list in a row."""
+    tree = tree_of(driver)
+    ground = tree.visual_style.rich_style.bgcolor
+    segments = tree.render_line(y)
+    return "".join(s.text for s in segments if s.style is not None and s.style.bgcolor != ground)
+
+
+async def test_the_cursor_marks_the_start_of_its_row() -> None:
+    async with opened("circuit-a") as driver:
+        await driver.press("n", "n", "s")
+        # A mark of the whole row would be sent with all its words, at each step.
+        assert [marked(driver, y) for y in range(5)] == ["", "", "", "", " ▶ f   "]
+    async with opened("batchnorm") as driver:
+        await driver.press("n", "s", "s")
+        assert [m for y in range(8) if (m := marked(driver, y).rstrip())] == [" ▶  ▸ layer1/ n"]
+
+
 # Numbers ---------------------------------------------------------------------------------
 
 

@@ -70,9 +70,29 @@ def test_the_colours_of_text_can_be_read_on_all_grounds(name: str) -> None:
             # Textual rounds each part of a colour.
             assert found >= least - 0.1, (text, ground)
     assert contrast(Color.parse(made["bar"]), Color.parse(made["background"])) >= 2.9
+    assert contrast(Color.parse(made["divider"]), Color.parse(made["background"])) >= 1.5
     # What is chosen is seen.
     for ground in ("chosen", "boost"):
         assert made[ground] != made["background"]
+
+
+async def test_every_line_between_panels_is_seen() -> None:
+    for name in ("light", "dark"):
+        able = Abilities(ascii_only=False, colours="true", dark=name == "dark")
+        async with opened(size=(120, 40), abilities=able) as driver:
+            await driver.press("question_mark")
+            lines = [
+                style
+                for strip in driver.app.screen._compositor.render_strips()
+                for text, style, _ in strip
+                if style is not None and text and not text.strip("│▕▏")
+            ]
+            assert lines
+            for style in lines:
+                assert style.color is not None
+                assert style.bgcolor is not None
+                drawn, ground = (Color.from_rich_color(c) for c in (style.color, style.bgcolor))
+                assert contrast(drawn, ground) >= 1.5
 
 
 def test_colours_that_can_be_read_stay() -> None:

@@ -183,8 +183,7 @@ RULES: dict[str, Rule] = {
         ),
         Rule(
             "zero-grad",
-            "an update by a gradient that still has what an earlier update has used: a program "
-            "that forgets zero_grad()",
+            "an update by a gradient that an earlier update has used: no zero_grad() in between",
             "update",
             None,
             _trained,

@@ -15,7 +15,7 @@ from rich.terminal_theme import TerminalTheme
 from textual._compositor import LayoutUpdate
 from textual.app import App
 
-from mfdebug.config.ascii import in_ascii
+from mfdebug.config.ascii import in_ascii, row_in_ascii
 from mfdebug.pictures.cells import Frame, Run
 
 
@@ -51,8 +51,13 @@ def _runs(segments: Iterable[Segment], theme: TerminalTheme, ascii_only: bool) -
         for text, style, control in segments
         if not control
         for look in (_look(style or Style.null(), theme),)
-        for cell in _cells(text, ascii_only)
+        for cell in _cells(text)
     ]
+    if ascii_only:
+        signs = row_in_ascii([cell or " " for cell, _ in cells], in_ascii)
+        cells = [
+            (sign if cell else "", look) for sign, (cell, look) in zip(signs, cells, strict=True)
+        ]
     x = 0
     for look, alike in groupby(cells, key=lambda cell: cell[1]):
         characters = tuple(cell for cell, _ in alike)
@@ -60,7 +65,7 @@ def _runs(segments: Iterable[Segment], theme: TerminalTheme, ascii_only: bool) -
         x += len(characters)
 
 
-def _cells(text: str, ascii_only: bool) -> list[str]:
+def _cells(text: str) -> list[str]:
     """Return a text cell by cell, with an empty one after each wide character."""
     cells: list[str] = []
     for character in text:
@@ -69,7 +74,7 @@ def _cells(text: str, ascii_only: bool) -> list[str]:
             cells[-1] += character
         else:
             cells += [character, *[""] * (width - 1)]
-    return [in_ascii(cell) if cell else "" for cell in cells] if ascii_only else cells
+    return cells
 
 
 def _look(style: Style, theme: TerminalTheme) -> _Look:

@@ -105,7 +105,7 @@ class HelpScreen(Dialog[None]):
         #help-topics { width: 1fr; }
         #help-text { width: 1fr; height: 1fr; }
         #help-keys { height: 1; background: $panel; color: $text-muted; }
-        &.beside #help-topics { width: 24; border-right: solid $panel; }
+        &.beside #help-topics { width: 24; border-right: solid $divider; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("help")

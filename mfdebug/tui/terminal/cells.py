@@ -22,7 +22,7 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import ReturnType
 from textual.geometry import Size
 
-from mfdebug.config.ascii import UNKNOWN, in_ascii
+from mfdebug.config.ascii import UNKNOWN, in_ascii, row_in_ascii
 from mfdebug.tui.terminal.looks import BLANK, PLAIN, look_of, shows_as_blank
 from mfdebug.tui.terminal.pacing import PacedApp
 from mfdebug.tui.terminal.pen import Cell, Pen, Terminal
@@ -152,7 +152,8 @@ class CellUpdate(CompositorUpdate):
         cells = _cells(segments, colors, width)
         if not self.ascii_only:
             return cells
-        return [(text if text.isascii() else _column(text), look) for text, look in cells]
+        texts = row_in_ascii([text for text, _ in cells], _column)
+        return [(text, look) for text, (_, look) in zip(texts, cells, strict=True)]
 
 
 def _cells(segments: Iterable[Segment], colors: ColorSystem, width: int) -> list[Cell]:

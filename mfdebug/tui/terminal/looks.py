@@ -64,9 +64,17 @@ def _interned(look: Look) -> Look:
 @lru_cache(4096)
 def shows_as_blank(look: Look) -> Look:
     """Return the look of a space drawn in this look."""
+    if look.attributes == "7" and look.foreground and not look.link:
+        # A part of a scrollbar. As a background it can be erased.
+        return _interned(Look(background=as_background(look.foreground), blank=True))
     if look.link or _SHOWN_ON_BLANKS.intersection(look.attributes.split(";")):
         return look
     return _interned(Look(background=look.background, blank=True))
+
+
+def as_background(foreground: str) -> str:
+    """Return the parameters of a background in the colour of a foreground: 3x is 4x, 9x is 10x."""
+    return f"10{foreground[1:]}" if foreground.startswith("9") else f"4{foreground[1:]}"
 
 
 @lru_cache(4096)
@@ -113,7 +121,7 @@ def swapped(look: Look) -> Look | None:
     front, back = look.foreground, look.background
     if look.link or not front.startswith("38;") or not back.startswith("48;"):
         return None
-    return _interned(Look(look.attributes, f"3{back[1:]}", f"4{front[1:]}"))
+    return _interned(Look(look.attributes, f"3{back[1:]}", as_background(front)))
 
 
 @lru_cache(4096)

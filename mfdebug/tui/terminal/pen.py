@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence, Set
-from itertools import chain
+from collections.abc import Sequence
 
 from rich.cells import cell_len
 
@@ -20,16 +19,14 @@ Cell = tuple[str, Look]
 # each character by itself.
 _OF_ANY_WIDTH = frozenset({JOINER, "\ufe0f"})
 # Up to this many unchanged cells are sent again, instead of moving the cursor ("\x1b[12C").
-_MOVE = 5
+_MOVE = 4
 # From this many blanks on they are erased: to the end of the line ("\x1b[K"), or some of them
-# ("\x1b[12X"), after which the cursor has to be moved.
-_ERASE_LINE, _ERASE = 4, 10
+# ("\x1b[9X"), after which the cursor has to be moved if more follows ("\x1b[9C").
+_ERASE_LINE, _ERASE_LAST, _ERASE = 4, 5, 10
 _UPPER, _LOWER, _FULL = "▀▄█"
-# A colour of 256 takes 11 bytes, one in 24 bits 19, a move of the cursor 4 to 7. So where red and
-# green numbers take turns, those of a look are drawn one after the other: from this many of them
-# on, and of so many looks.
-_LONG_COLOUR, _RETURNS, _MOST_LOOKS = "38;", 3, 6
-
+# A colour of 256 takes 11 bytes, one in 24 bits 19, a move of the cursor 4 to 8. So what has such a
+# colour is drawn look by look.
+_LONG_COLOUR = "38;"
 # Neighbouring cells of a row: the column of the first one, the row, the cells.
 Piece = tuple[int, int, list[Cell]]
 
@@ -65,28 +62,42 @@ class Pen:
         self.out: list[str] = []
 
     def draw_all(self, pieces: Sequence[Piece]) -> None:
-        """Draw pieces of rows; what returns in a look with a long sequence, after all the rest."""
-        runs = [self._runs(*piece) for piece in pieces]
+        """Draw pieces of rows: first what has the commonest look, then the others look by look."""
+        runs = [
+            (x, y, cells, run, look)
+            for x, y, cells in pieces
+            for run, look in self._runs(x, y, cells)
+        ]
+        apart = self._apart([look for *_, look in runs])
+        # Half blocks stay: two looks of them may be one, with its colours exchanged.
+        apart -= {look for x, _, cells, run, look in runs if cells[run.start - x][0] == _UPPER}
+        later: dict[Look, list[tuple[int, int, list[Cell], range]]] = {look: [] for look in apart}
+        for x, y, cells, run, look in runs:
+            if look in apart:
+                later[look].append((x, y, cells, run))
+            else:
+                self._draw(x, y, cells, run)
+        while later:
+            # The one that is nearest to the present look: it may differ by its weight alone.
+            wanted = min(sorted(later), key=lambda look: len(change(self.look, self._drawn(look))))
+            for x, y, cells, run in later.pop(wanted):
+                self._draw(x, y, cells, run)
+
+    def _apart(self, looks: Sequence[Look]) -> set[Look]:
+        """Return which of these looks, in the order of their cells, are drawn after the others."""
         turns: Counter[Look] = Counter()
         last = self.look
-        for _, look in chain(*runs):
+        for look in looks:
             turns[look] += look is not last
             last = look
-        costly = [
+        ranked = [look for look, _ in turns.most_common()]
+        stays = next((look for look in ranked if not look.blank), PLAIN)
+        return {
             look
-            for look, count in turns.most_common()
-            if count >= _RETURNS and look.foreground.startswith(_LONG_COLOUR)
-        ]
-        # One of them stays with the rest: the one that takes turns with all others.
-        apart = sorted(costly[1 : 1 + _MOST_LOOKS])
-        for (x, y, cells), found in zip(pieces, runs, strict=True):
-            later = [run for run, look in found if look in apart]
-            self.draw(x, y, cells, frozenset(chain(*later)))
-        for wanted in apart:
-            for (x, y, cells), found in zip(pieces, runs, strict=True):
-                for run, look in found:
-                    if look is wanted:
-                        self.draw(run.start, y, cells[run.start - x : run.stop - x])
+            for look in ranked
+            if (look.blank and look.background not in ("", stays.background))
+            or (look is not stays and look.foreground.startswith(_LONG_COLOUR))
+        }
 
     def _runs(self, x: int, y: int, cells: list[Cell]) -> list[tuple[range, Look]]:
         """Return the columns of neighbouring cells that differ and have one look, and their look.
@@ -111,23 +122,34 @@ class Pen:
         found.append((range(start, end), look))
         return found
 
-    def draw(self, x: int, y: int, cells: list[Cell], left_out: Set[int] = frozenset()) -> None:
-        """Draw neighbouring cells of a row, from column `x` on; not those in columns `left_out`."""
-        shown = self.terminal.row(y, x + len(cells))
-        if shown[x : x + len(cells)] == cells:
-            return
-        for at, cell in enumerate(cells, x):
-            if shown[at] == cell or at in left_out:
+    def draw(self, x: int, y: int, cells: list[Cell]) -> None:
+        """Draw neighbouring cells of a row, from column `x` on."""
+        self.draw_all([(x, y, cells)])
+
+    def _draw(self, x: int, y: int, cells: list[Cell], run: range) -> None:
+        """Draw a run of `cells`, the first of which is in column `x`."""
+        terminal, out = self.terminal, self.out
+        shown = terminal.row(y, x + len(cells))
+        for at in run:
+            cell = cells[at - x]
+            if shown[at] == cell:
+                # Erased with the blanks before it.
                 continue
-            if cell[1].blank and self.terminal.erases and self._erase(x, at, y, cells, shown):
+            text, look = cell
+            if look.blank and terminal.erases and self._erase(x, at, y, cells, shown):
                 continue
             shown[at] = cell
-            if cell[0][0] == "\0":
+            if text[0] == "\0":
                 # The cursor moved past it with the first cell of the character.
                 self.x += 1
                 continue
-            self.go(at, y, cells[max(0, self.x - x) : at - x])
-            self.put(cell)
+            if at != self.x or y != self.y:
+                self.go(at, y, cells[max(0, self.x - x) : at - x])
+            if look is self.look and text.isascii():
+                out.append(text)
+                self.x += 1
+            else:
+                self.put(cell)
 
     def _erase(self, x: int, at: int, y: int, cells: list[Cell], shown: list[Cell | None]) -> bool:
         """Erase the blanks from column `at` on, if they are so many that this is shorter."""
@@ -139,7 +161,12 @@ class Pen:
         while shown[last - 1] == blank:
             last -= 1
         to_end = end == self.terminal.width
-        if last - at < (_ERASE_LINE if to_end else _ERASE):
+        follows = last == end < most and shown[end] != cells[end - x]
+        least = _ERASE_LINE if to_end else _ERASE if follows else _ERASE_LAST
+        if at == self.terminal.width - 1:
+            # A scrollbar: erasing leaves the cursor in its column, one move below the next cell.
+            least = 1
+        if last - at < least:
             return False
         self.go(at, y, cells[max(0, self.x - x) : at - x])
         self._use(blank[1])
@@ -158,10 +185,19 @@ class Pen:
             for cell in between:
                 self.put(cell)
         elif ahead > 0 and self.x >= 0:
-            self.out.append(f"\x1b[{ahead}C" if ahead > 1 else "\x1b[C")
+            self.out.append(_moved(ahead, "C", "D"))
         else:
-            self.out.append(f"\x1b[{y + 1};{x + 1}H" if x else f"\x1b[{y + 1}H")
+            self.out.append(self._jump(x, y))
         self.x, self.y = x, y
+
+    def _jump(self, x: int, y: int) -> str:
+        """Return the shortest move to a cell that is not further on in the present row."""
+        whole = f"\x1b[{y + 1};{x + 1}H" if x else f"\x1b[{y + 1}H"
+        # After the last column the terminal may be about to wrap.
+        if self.y < 0 or not 0 <= self.x < self.terminal.width:
+            return whole
+        relative = _moved(y - self.y, "B", "A") + _moved(x - self.x, "C", "D")
+        return relative if len(relative) < len(whole) else whole
 
     def suits(self, look: Look) -> bool:
         """Whether a cell of this look needs no change of style; a blank has no foreground."""
@@ -183,10 +219,13 @@ class Pen:
 
     def _use(self, look: Look) -> None:
         if not self.suits(look):
-            if look.blank:
-                look = kept(self.look, look)
+            look = self._drawn(look)
             self.out.append(change(self.look, look))
             self.look = look
+
+    def _drawn(self, look: Look) -> Look:
+        """Return the look in which a cell is drawn now."""
+        return kept(self.look, look) if look.blank else look
 
     def _as_blocks(self, text: str, look: Look) -> tuple[str, Look]:
         """Return what looks like a half block, or a blank among them, and changes fewer colours."""
@@ -205,3 +244,11 @@ class Pen:
         """Return what is to be sent, with which the terminal has its plain look again."""
         self.out.append(change(self.look, PLAIN))
         return "".join(self.out)
+
+
+def _moved(cells: int, forward: str, back: str) -> str:
+    """Return a move of the cursor by so many cells, in one of two directions."""
+    if not cells:
+        return ""
+    number = abs(cells) if abs(cells) > 1 else ""
+    return f"\x1b[{number}{forward if cells > 0 else back}"

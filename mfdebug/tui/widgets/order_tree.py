@@ -23,7 +23,7 @@ from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.order_columns import MARGIN
 from mfdebug.tui.widgets.order_lines import OrderLines
 from mfdebug.tui.widgets.order_rows import OrderRows
-from mfdebug.tui.widgets.selected_row import has_few_colours, select_row
+from mfdebug.tui.widgets.selected_row import has_few_colours, select_start
 
 
 class Bookmark(NamedTuple):
@@ -248,7 +248,7 @@ class OrderTree(LinesView, can_focus=True):
             row = self._rows[y]
             is_node = row.scope is None and row.edge < 0
             room = self._order_lines.columns.name if is_node else None
-            strip = select_row(
+            strip = select_start(
                 strip,
                 self.get_component_rich_style("order--selected"),
                 self.size.width,

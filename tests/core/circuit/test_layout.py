@@ -9,11 +9,26 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdebug.core.circuit.circuit import Circuit
+from mfdebug.core.circuit.folds.excerpt import excerpt
+from mfdebug.core.circuit.folds.folding import Folding
+from mfdebug.core.circuit.layout.columns import SPACINGS
+from mfdebug.core.circuit.layout.layout import Rows
+from mfdebug.core.circuit.layout.spread import spread
 from mfdebug.core.circuit.text import plain_text
 from mfdebug.core.explain.scopes import graph_scopes
 from miniflow.graph import Graph
 from tests.core.circuit.drawing import faults
-from tests.core.circuit.graphs import PANES, SHIPPED, chain, graphs, shipped, transformer_like, wide
+from tests.core.circuit.graphs import (
+    PANES,
+    SHIPPED,
+    chain,
+    graphs,
+    random_graph,
+    shipped,
+    transformer_like,
+    wide,
+)
+from tests.support.counting import lines_run
 from tests.support.sizes import examples, pick
 
 # Wide enough for one line of everything, and narrow enough for bands.
@@ -118,3 +133,26 @@ def test_a_scope_of_inputs_alone_is_in_the_band_where_it_is_used() -> None:
     assert user is not None
     # Its wire goes straight to where it is used, without an exit and an entry.
     assert any(box is user for wire in scope.gives for box, _ in wire.ends)
+
+
+def test_the_width_of_a_spacing_is_known_without_columns() -> None:
+    graph = random_graph(3, 60, 6)
+    folding = Folding(graph, graph_scopes(graph, graph.shapes()))
+    rows = Rows(excerpt(folding))
+    for spacing in SPACINGS:
+        assert rows.width(spacing, None) == rows.columns(spacing, None)[1]
+    # Spacings that differ between the layers alone measure no box again.
+    near, contributions = SPACINGS[3], SPACINGS[1]
+    fresh = Rows(excerpt(folding))
+    first = lines_run(lambda: fresh.width(contributions, None))
+    assert lines_run(lambda: fresh.width(near, None)) < first / 2
+
+
+def test_numbers_that_are_apart_are_not_pooled() -> None:
+    assert spread([0, 5, 9], [1.0] * 3, [0, 2, 2]) == [0, 5, 9]
+    apart, close = [*range(0, 90, 3)], [*range(30)]
+
+    def lines(wanted: list[int]) -> int:
+        return lines_run(lambda: spread(wanted, [1.0] * 30, [3] * 30))
+
+    assert lines(apart) < 12 < lines(close)

@@ -200,3 +200,61 @@ def test_colours_that_take_turns_are_sent_once():
     # Two colours, twelve numbers of three digits, as many moves, and the end.
     colours = len("\x1b[38;2;95;255;135;48;2;18;18;18m\x1b[38;2;255;95;135m")
     assert sent - before <= colours + 12 * (3 + len("\x1b[1;10H")) + len("\x1b[m")
+
+
+def sent_for(first: list[list[Segment]], then: list[list[Segment]]) -> int:
+    """Return the bytes of the second of two frames."""
+    _, before = on_screen(first, erases=True)
+    _, both = on_screen(first, then, erases=True)
+    return both - before
+
+
+def test_looks_follow_each_other_so_that_little_changes():
+    muted, bold = Style.parse("#adadad on #121212"), Style.parse("bold #adadad on #121212")
+    name, bold_name = Style.parse("#5fd7ff on #121212"), Style.parse("bold #5fd7ff on #121212")
+
+    def row(text: str) -> list[Segment]:
+        # Each look once: its neighbour in the row has another colour and another weight.
+        return [Segment(text, style) for style in (muted, bold_name, bold, name)]
+
+    sent = sent_for([row("ab")] * HEIGHT, [row("cd")] * HEIGHT)
+    colours = len("\x1b[38;2;173;173;173;48;2;18;18;18m\x1b[1m\x1b[38;2;95;215;255m\x1b[22m\x1b[m")
+    assert sent <= colours + 4 * HEIGHT * (2 + len("\x1b[1;10H"))
+
+
+def test_a_cell_between_two_of_a_look_is_sent_again_where_looks_are_drawn_apart():
+    plus, minus = Style.parse("#5fff87"), Style.parse("#ff5f87")
+
+    def rows(sign: str, text: str) -> list[list[Segment]]:
+        return [[Segment(sign, minus), Segment(text, plus), Segment(sign, minus)]] * HEIGHT
+
+    # The point is the same: sent with the digits beside it, it takes no move.
+    moves = len("\x1b[1HR\x1b[5CR") + len("\x1b[1;2H9.789")
+    colours = len("\x1b[38;2;255;95;135m\x1b[38;2;95;255;135m\x1b[m")
+    assert sent_for(rows("L", "0.123"), rows("R", "9.789")) <= HEIGHT * moves + colours
+
+
+def test_a_scrollbar_is_drawn_downwards():
+    def rows(style: str) -> list[list[Segment]]:
+        ground = Style.parse("#adadad on #121212")
+        return [[Segment("a" * (WIDTH - 1), ground), Segment(" ", Style.parse(style))]] * HEIGHT
+
+    colours = len("\x1b[1;40H\x1b[48;2;38;70;102m\x1b[m")
+    cell = len("\x1b[K\x1b[B")
+    thumb = "reverse #264666 on #121212"
+    assert sent_for(rows("#adadad on #121212"), rows(thumb)) <= colours + HEIGHT * cell
+
+
+def test_the_blanks_after_a_shorter_text_are_erased():
+    first, then = [[Segment("a word or two")]], [[Segment("a word")]]
+    assert sent_for([[*first[0], Segment("│")]], [[*then[0], Segment(" " * 7 + "│")]]) <= len(
+        "\x1b[1;7H\x1b[7X"
+    )
+
+
+def test_what_is_below_the_last_cell_is_reached_from_it():
+    def rows(text: str) -> list[list[Segment]]:
+        return [[Segment("x" * 30 + text)]] * HEIGHT
+
+    first, other = len("\x1b[1;31H2"), len("\x1b[B\x1b[D2")
+    assert sent_for(rows("1"), rows("2")) <= first + (HEIGHT - 1) * other

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from mfdebug.core.circuit.cells import clusters, cut, is_simple, width
@@ -72,6 +73,15 @@ class Canvas:
         if 0 <= y < self.window.height and 0 <= x < self.window.width:
             self._characters[y][x] = sign
             self._styles[y][x] = _NUMBER[style]
+
+    def put_all(self, y: int, signs: Iterable[tuple[int, str]], style: str) -> None:
+        """Draw characters in columns of a row in the window, each of which takes one cell."""
+        left, number, end = self.window.x, _NUMBER[style], self.window.width
+        characters, styles = self._characters[y - self.window.y], self._styles[y - self.window.y]
+        for x, sign in signs:
+            if 0 <= x - left < end:
+                characters[x - left] = sign
+                styles[x - left] = number
 
     def write(self, x: int, y: int, text: str, style: str) -> None:
         """Write a text from a cell to the right; a wide character that is cut is left out."""

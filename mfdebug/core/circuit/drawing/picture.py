@@ -69,8 +69,8 @@ class Picture:
     def _draw(self, window: Window) -> Canvas:
         canvas = Canvas(window)
         for y in range(window.y, window.y + window.height):
-            for x, cell in self.cells.get(y, {}).items():
-                canvas.put(x, y, wire_character(cell, 0), "wire")
+            row = self.cells.get(y, {})
+            canvas.put_all(y, ((x, wire_character(cell, 0)) for x, cell in row.items()), "wire")
         for box in self.boxes_in(window):
             draw_box(canvas, box)
         if window.x:
@@ -97,10 +97,13 @@ class Picture:
 
 def wire_character(cell: Cell, heavy: int) -> str:
     """Return the character of a cell whose `heavy` arms are of a lit wire."""
+    if len(cell) == 1:
+        [arms] = cell.values()
+        return character(arms, heavy, True)
     arms = 0
     for own in cell.values():
         arms |= own
-    return character(arms, heavy, len(cell) == 1)
+    return character(arms, heavy, False)
 
 
 def draw_box(canvas: Canvas, box: Box, active: str | None = None) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import NamedTuple
 
@@ -61,6 +61,7 @@ class Rows:
         self.crossings = order_layers(parts, self.layers)
         assign_rows(parts, self.layers)
         self._channels = [assign_tracks(pins) for pins in self._pins()]
+        self._widths: dict[Spacing, list[int]] = {}
 
     def _pins(self) -> list[dict[Wire, Pins]]:
         """Return, for the channel right of each layer but the last, the pins of its wires."""
@@ -88,6 +89,23 @@ class Rows:
             rows += [track.row for track in tracks.values() if track.row is not None]
         return 1 + max(bottom, *rows, 0)
 
+    def width(self, spacing: Spacing, shapes: Sequence[Shape] | None) -> int:
+        """Return the width of the layout with a spacing, before the boxes are put in columns.
+
+        Only between the layers do spacings differ in their contributions, and in their pitch.
+        """
+        same = replace(spacing, contributions=False, pitch=1)
+        if same not in self._widths:
+            self._widths[same] = [layer_width(items, spacing, shapes) for items in self.layers]
+        between = (self._between(layer, spacing) for layer in range(len(self._channels)))
+        return MARGIN + sum(self._widths[same]) + sum(between)
+
+    def _between(self, layer: int, spacing: Spacing) -> int:
+        """Return the cells between a layer and the next one."""
+        count = self._channels[layer][1]
+        channel = max(1, count * track_pitch(spacing, count) + (1 if count else 0))
+        return channel + contributions_room(self.layers[layer + 1], spacing)
+
     def columns(
         self, spacing: Spacing, shapes: Sequence[Shape] | None
     ) -> tuple[list[tuple[int, int]], int]:
@@ -103,9 +121,7 @@ class Rows:
                     item.right = numbers_end(item, end, spacing)
             x = end
             if layer < len(self._channels):
-                count = self._channels[layer][1]
-                x += max(1, count * track_pitch(spacing, count) + (1 if count else 0))
-                x += contributions_room(self.layers[layer + 1], spacing)
+                x += self._between(layer, spacing)
         return columns, x
 
     def laid_out(self, spacing: Spacing, shapes: Sequence[Shape] | None) -> Layout:

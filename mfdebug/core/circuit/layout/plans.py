@@ -124,7 +124,7 @@ def _fitting(rows: Rows, shapes: Sequence[Shape] | None, width: int, height: int
     if rows.height > height:
         return None
     for spacing in SPACINGS:
-        _, found = rows.columns(spacing, shapes)
+        found = rows.width(spacing, shapes)
         if found > _HOPELESS * width and not spacing.contributions:
             return None
         if found <= width:

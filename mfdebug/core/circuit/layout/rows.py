@@ -150,10 +150,12 @@ class _Rows:
         passing = 2 if len(items) < _FULL_LAYER else 1
         below: int | None = 0
         for item in items:
-            above = item.above if isinstance(item, Box) else None
-            both_pass = above is None and below is None
-            gaps.append(passing if both_pass else (below or 0) + (above or 0) + 1)
-            below = item.below if isinstance(item, Box) else None
+            if isinstance(item, Box):
+                gaps.append((below or 0) + item.above + 1)
+                below = item.below
+            else:
+                gaps.append(passing if below is None else below + 1)
+                below = None
         rows = spread([row for row, _ in wanted], [weight for _, weight in wanted], gaps)
         for item, row in zip(items, rows, strict=True):
             if isinstance(item, Wire):

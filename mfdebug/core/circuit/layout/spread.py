@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from operator import le, sub
 
 
 def spread(wanted: Sequence[int], weights: Sequence[float], gaps: Sequence[int]) -> list[int]:
@@ -16,9 +17,13 @@ def spread(wanted: Sequence[int], weights: Sequence[float], gaps: Sequence[int])
     if not wanted:
         return []
     offsets = list(accumulate(gaps[1:], initial=0))
+    places = list(map(sub, wanted, offsets))
+    if all(map(le, places, places[1:])):
+        # None is too close to the one before it.
+        return list(wanted)
     pools: list[tuple[int, list[tuple[int, float]]]] = []
-    for want, weight, offset in zip(wanted, weights, offsets, strict=True):
-        place, members = want - offset, [(want - offset, weight)]
+    for place, weight in zip(places, weights, strict=True):
+        members = [(place, weight)]
         while pools and pools[-1][0] > place:
             members = sorted(pools.pop()[1] + members)
             place = _weighted_median(members)
