@@ -9,7 +9,7 @@ import pytest
 from textual.events import Key
 
 from mfdebug.config.terminal import Abilities
-from mfdebug.core.breakpoints.health_rules import RULES
+from mfdebug.core.breakpoints.parser import RULE_NAMES
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.text import TextScreen
 from mfdebug.tui.widgets.cost_plot import CostPlot
@@ -362,7 +362,7 @@ async def test_a_colon_goes_from_a_frame_to_the_prompt(opening: str) -> None:
         await driver.type("break health")
         await driver.press("enter")
         assert "nan" in driver.text
-        assert len(driver.screen.session.stops) == len(RULES)
+        assert len(driver.screen.session.stops) == len(RULE_NAMES)
 
 
 async def test_a_count_is_never_cut() -> None:
