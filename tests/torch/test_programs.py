@@ -87,11 +87,11 @@ def test_every_graph_of_a_run_opens_and_has_each_parameter_once(
     lab: dict[str, Lab], name: str
 ) -> None:
     lab[name].recorded()
-    for debugger in RecordedLines(opened(lab[name].run_file)).all():
-        graph = debugger.graph
-        labels = [graph.nodes[i].label for i in graph.trainables]
-        twice = [label for label in labels if label.rpartition("_")[0] in labels]
-        assert not twice
+    run = opened(lab[name].run_file)
+    for debugger, line in zip(RecordedLines(run).all(), run.lines, strict=True):
+        assert len(debugger.graph) == len(line.nodes)
+        names = [node.name for node in line.nodes if node.trained and node.name]
+        assert len(names) == len(set(names))
 
 
 def test_parameters_of_compiled_steps_are_the_programs_own(lab: dict[str, Lab]) -> None:

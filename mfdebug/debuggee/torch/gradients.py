@@ -273,13 +273,10 @@ class Watched:
 
     def _owner(self, sequence: int) -> Node | None:
         """Return the node during whose function the engine made a node."""
-        hidden = self._hidden.get(sequence)
-        if hidden is not None:
-            return hidden
         at = bisect_right(self._starts, sequence) - 1
-        if at < 0 or sequence >= self._spans[at][1]:
-            return None
-        return self._spans[at][2]
+        if at >= 0 and sequence < self._spans[at][1]:
+            return self._spans[at][2]
+        return self._hidden.get(sequence)
 
     def _target(self, below: Any, output: int, owner: Node | None) -> Node | None:
         """Return the node at whose place a gradient arrives; None within the same function."""
