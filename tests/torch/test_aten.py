@@ -36,6 +36,7 @@ from mfdebug.debuggee.torch.tensors import Tensors
 from mfdebug.opening.graphs import load_graph
 from mfdebug.opening.programs import Running, open_program
 from mfdebug.running.answers import read_answer
+from mfdebug.running.runnable import Runnable
 from mfdebug.tui.app import DebuggerApp
 from miniflow.errors import MiniflowError
 from tests.support.app_driver import Driver
@@ -101,7 +102,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     os.environ.update(ONE_THREAD)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
-    started = open_program(str(path), [], memory=2**26, streams="piped")
+    started = open_program(Runnable(str(path)), [], memory=2**26, streams="piped")
     try:
         started.session.run("sgd")
         yield started
@@ -227,7 +228,7 @@ for step in range(2):
 def refusing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     path = tmp_path_factory.mktemp("refusing") / "program.py"
     path.write_text(REFUSING)
-    started = open_program(str(path), [], memory=2**24, streams="piped")
+    started = open_program(Runnable(str(path)), [], memory=2**24, streams="piped")
     try:
         yield started
     finally:
@@ -385,7 +386,7 @@ print(torch.rand(2).cuda() + torch.rand(2, device="cuda"))
 def test_with_tensors_on_a_gpu_it_runs_in_the_program(tmp_path: Path) -> None:
     path = tmp_path / "program.py"
     path.write_text(ON_A_GPU)
-    started = open_program(str(path), [], memory=2**24, streams="piped")
+    started = open_program(Runnable(str(path)), [], memory=2**24, streams="piped")
     try:
         started.session.run("sgd")
         for row in ("net.0.linear", "net.1.dropout", "loss"):
