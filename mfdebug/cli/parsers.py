@@ -170,7 +170,7 @@ def _add_module(parser: argparse.ArgumentParser) -> None:
             "-m",
             "--module",
             metavar="MODULE",
-            help="run a module as python -m does, in place of a program",
+            help="a module in place of a program, run as by python -m",
         ),
         modules,
     )

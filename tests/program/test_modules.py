@@ -42,7 +42,9 @@ ARGUMENTS = ["a", "-m", "b", "--", "--batch"]
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    # With the same path for the program that is alone and for the one that is watched.
+    monkeypatch.setenv("PYTHONPATH", environment()["PYTHONPATH"])
     package = tmp_path / "pkg"
     (package / "inner").mkdir(parents=True)
     (tmp_path / "plain").mkdir()

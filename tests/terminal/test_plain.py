@@ -178,6 +178,7 @@ show W1[0,1]
 unroll s1
 branch
 inside s1
+aten s1
 modules
 detach
 attach
