@@ -94,13 +94,20 @@ _BRAILLE = range(0x2800, 0x2900)
 _BOX = range(0x2500, 0x2580)
 
 
+# A combining circumflex.
+HAT = "\u0302"
+
+
 @lru_cache(4096)
 def in_ascii(cluster: str) -> str:
     """Return one ASCII character for a character with its combining characters.
 
-    An accented letter becomes the letter; a character without a replacement becomes `?`.
+    An accented letter becomes the letter, but for a hat (`m̂` of Adam, which is not its `m`): that
+    is the capital letter. A character without a replacement becomes `?`.
     """
     sign = cluster[0]
+    if HAT in cluster[1:]:
+        return sign.upper()
     if sign.isascii():
         return sign
     if (known := _SIGNS.get(sign)) is not None:
@@ -174,8 +181,12 @@ def _unencodable(error: UnicodeError) -> tuple[str, int]:
     if is_assignment(text, at):
         return ":=", at + 1
     wrong = text[at : error.end]
-    # Combining characters are dropped.
-    return "".join(in_ascii(sign) for sign in wrong if not unicodedata.combining(sign)), error.end
+    # Other combining characters are dropped.
+    signs = (
+        "^" if sign == HAT else "" if unicodedata.combining(sign) else in_ascii(sign)
+        for sign in wrong
+    )
+    return "".join(signs), error.end
 
 
 def register() -> str:
