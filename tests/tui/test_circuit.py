@@ -122,7 +122,7 @@ async def test_a_graph_that_does_not_fit_waits_for_its_key() -> None:
 async def test_it_scrolls_only_when_the_active_box_would_leave() -> None:
     async with opened("log-nan") as driver:
         await driver.press("G", "n")
-        assert "49 columns ▸" in title(driver)
+        assert "55 columns ▸" in title(driver)
         seen = []
         while driver.debugger.where.phase != "update":
             await driver.press("s")
@@ -135,14 +135,14 @@ async def test_it_scrolls_only_when_the_active_box_would_leave() -> None:
                 seen.append(x)
         assert len(set(seen)) <= 4
         assert {0, circuit(driver).width - 80} <= set(seen)
-        assert "49 columns" in title(driver)
+        assert "55 columns" in title(driver)
 
 
 async def test_the_wheel_scrolls_and_the_title_says_what_lies_beyond() -> None:
     async with opened("log-nan") as driver:
         await driver.press("G")
         await wheel(driver, MouseScrollDown)
-        assert "◂ 8 columns  41 columns ▸" in title(driver)
+        assert "◂ 8 columns  47 columns ▸" in title(driver)
         await wheel(driver, MouseScrollUp)
         assert "◂" not in title(driver)
         await wheel(driver, MouseScrollRight, MouseScrollRight, MouseScrollLeft)

@@ -39,6 +39,20 @@ def drawn(circuit: Circuit) -> str:
     return plain_text(circuit.draw(None))
 
 
+@pytest.mark.parametrize("size", [(200, 50), (120, 40), (80, 24)])
+def test_swapped_inputs_have_letters(size: tuple[int, int]) -> None:
+    swapped = 0
+    for name in SHIPPED:
+        debugger = shipped(name)
+        circuit = Circuit(debugger.graph, debugger.plan.shapes, *size)
+        rows = drawn(circuit).split("\n")
+        for box in circuit.boxes:
+            if box.pins and len(box.pins) == len(box.ports) and box.ports != sorted(box.ports):
+                swapped += 1
+                assert [rows[y][box.x + 1] for y in box.ports] == [*box.pins]
+    assert swapped
+
+
 def every_fold(
     graph: Graph, width: int, height: int, opened: Collection[str] | None = None
 ) -> list[Circuit]:

@@ -11,6 +11,7 @@ from mfdebug.core.circuit.cells import cut, cut_start, width
 from mfdebug.core.circuit.drawing.arms import ACROSS, RIGHT, character
 from mfdebug.core.circuit.drawing.canvas import Canvas, Window
 from mfdebug.core.circuit.drawing.raster import Cell, Cells, cells_of
+from mfdebug.core.circuit.layout.columns import ROOM_FOR_PINS
 from mfdebug.core.circuit.layout.layout import Edge, Layout
 
 _LIGHT, _HEAVY = "╭─╮│╰╯┤├", "┏━┓┃┗┛┫┣"
@@ -161,7 +162,7 @@ def _draw_pins(canvas: Canvas, box: Box) -> None:
     first = _first_line(box)
     room = box.frame - 2 - max(map(width, box.lines), default=0)
     lines = range(first, first + len(box.lines))
-    if room < 2 * 2 and any(y in lines for y in box.ports):
+    if room < ROOM_FOR_PINS and any(y in lines for y in box.ports):
         return
     for letter, y in zip(box.pins, box.ports, strict=True):
         canvas.write(box.x + 1, y, letter, "wire")

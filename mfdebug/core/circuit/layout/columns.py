@@ -17,6 +17,8 @@ from miniflow.text.scope_names import split_name
 # At most so many blocks of a run have a bar.
 MOST_BARS = 24
 BAR_LABEL = 6
+# Beside the lines of a frame, for letters at its ports.
+ROOM_FOR_PINS = 4
 
 
 @dataclass(frozen=True)
@@ -108,7 +110,11 @@ def _frame(box: Box, spacing: Spacing) -> int:
     if box.kind is Kind.REPEAT:
         bars = min(len(box.units), MOST_BARS)
         inner = max(width(box.label), bars + BAR_LABEL) + 2
-    return inner + 2 + 2 * spacing.padding
+    padding = 2 * spacing.padding
+    if len(box.pins) == len(box.ports) and box.ports != sorted(box.ports):
+        # Without the letters of its pins a - b would read as b - a.
+        padding = max(padding, ROOM_FOR_PINS)
+    return inner + 2 + padding
 
 
 def _label(box: Box, spacing: Spacing, shapes: Sequence[Shape] | None) -> None:
