@@ -94,20 +94,20 @@ _BRAILLE = range(0x2800, 0x2900)
 _BOX = range(0x2500, 0x2580)
 
 
-# A combining circumflex.
-HAT = "\u0302"
+# Adam's corrected m and v, which are not its m and v.
+_HATS = {"m\u0302": "M", "v\u0302": "V"}
 
 
 @lru_cache(4096)
 def in_ascii(cluster: str) -> str:
     """Return one ASCII character for a character with its combining characters.
 
-    An accented letter becomes the letter, but for a hat (`m̂` of Adam, which is not its `m`): that
-    is the capital letter. A character without a replacement becomes `?`.
+    An accented letter becomes the letter, but for the hats of Adam; a character without a
+    replacement becomes `?`.
     """
+    if cluster in _HATS:
+        return _HATS[cluster]
     sign = cluster[0]
-    if HAT in cluster[1:]:
-        return sign.upper()
     if sign.isascii():
         return sign
     if (known := _SIGNS.get(sign)) is not None:
@@ -180,13 +180,11 @@ def _unencodable(error: UnicodeError) -> tuple[str, int]:
     text, at = error.object, error.start
     if is_assignment(text, at):
         return ":=", at + 1
+    if text[max(0, at - 1) : at + 1] in _HATS:
+        return "^", at + 1
     wrong = text[at : error.end]
-    # Other combining characters are dropped.
-    signs = (
-        "^" if sign == HAT else "" if unicodedata.combining(sign) else in_ascii(sign)
-        for sign in wrong
-    )
-    return "".join(signs), error.end
+    # Combining characters are dropped.
+    return "".join(in_ascii(sign) for sign in wrong if not unicodedata.combining(sign)), error.end
 
 
 def register() -> str:

@@ -86,7 +86,7 @@ def test_frames_and_curves_stay_frames_and_curves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sign", "told"), [("é", "e"), ("x̂", "X"), ("漢", "?"), ("ﬁ", "f"), ("א", "?"), ("a", "a")]
+    ("sign", "told"), [("é", "e"), ("x̂", "x"), ("漢", "?"), ("ﬁ", "f"), ("א", "?"), ("a", "a")]
 )
 def test_letters_lose_their_accents_and_others_are_unknown(sign: str, told: str) -> None:
     assert in_ascii(sign) == told
