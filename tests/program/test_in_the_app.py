@@ -319,7 +319,7 @@ def test_live_the_first_frame_is_the_table_of_the_first_pass(tmp_path: Path) -> 
         assert "press s to begin" not in app.output.decode()
         assert "order" not in app.output.decode()
         (tmp_path / "go").touch()
-        app.wait_for("SGD step 1")
+        app.wait_for("SGD step 1", idle=False)
         app.send(b"x")
         app.wait_for("order")
         app.send(b"q")

@@ -149,19 +149,26 @@ class PtyApp:
         self._stream.feed(_UNKNOWN_TO_PYTE.sub(b"", pending[:cut]))
         return data
 
-    def settle(self, first: float = 2.0, idle: float = IDLE) -> bytes:
-        """Wait up to `first` seconds for output, then until none has come for `idle`."""
+    def settle(self, first: float = 2.0, idle: float = IDLE, longest: float = 20.0) -> bytes:
+        """Wait up to `first` seconds for output, then until none has come for `idle`.
+
+        A screen that follows a running program is never idle: after `longest` seconds of
+        output this returns all the same.
+        """
         got = bytearray(self._read(first))
+        end = time.monotonic() + longest
         if got:
-            while data := self._read(idle):
+            while (data := self._read(idle)) and time.monotonic() < end:
                 got += data
+            got += data
         return bytes(got)
 
     def rest(self, timeout: float = 20.0) -> None:
         """Wait until the output is idle and no thread of the process is at work."""
         end = time.monotonic() + timeout
-        while (self.settle(first=0.2, idle=0.2) or self._at_work) and time.monotonic() < end:
-            pass
+        while (left := end - time.monotonic()) > 0:
+            if not self.settle(first=0.2, idle=0.2, longest=left) and not self._at_work:
+                break
 
     @property
     def _at_work(self) -> bool:
