@@ -129,7 +129,7 @@ def assert_sent_as_can_be_shown(output: bytes, colours: str, ascii_only: bool) -
     if ascii_only:
         assert sent.isascii()
     rest = re.sub(r"\x1b\[[<>?=]?[\d;]*[ $]?[A-Za-z]", "", sent)
-    assert not [sign for sign in rest if sign < " " and sign not in "\r\n"]
+    assert not [sign for sign in rest if sign < " " and sign not in "\b\v\r\n"]
     for parameters in re.findall(r"\x1b\[([\d;]*)m", sent):
         left = re.sub(rf"(?:^|(?<=;))(?:{ALLOWED[colours]})(?=;|$)", "", parameters)
         for part in filter(None, left.split(";")):

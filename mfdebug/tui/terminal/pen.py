@@ -185,7 +185,7 @@ class Pen:
             for cell in between:
                 self.put(cell)
         elif ahead > 0 and self.x >= 0:
-            self.out.append(_moved(ahead, "C", "D"))
+            self.out.append(_moved(ahead, "C"))
         else:
             self.out.append(self._jump(x, y))
         self.x, self.y = x, y
@@ -196,7 +196,10 @@ class Pen:
         # After the last column the terminal may be about to wrap.
         if self.y < 0 or not 0 <= self.x < self.terminal.width:
             return whole
-        relative = _moved(y - self.y, "B", "A") + _moved(x - self.x, "C", "D")
+        down = _moved(y - self.y, "B", "\v") if y > self.y else _moved(self.y - y, "A")
+        sideways = _moved(x - self.x, "C") if x > self.x else _moved(self.x - x, "D", "\b")
+        # A carriage return is a single byte, too.
+        relative = down + min(sideways, "\r" + _moved(x, "C"), key=len)
         return relative if len(relative) < len(whole) else whole
 
     def suits(self, look: Look) -> bool:
@@ -246,9 +249,14 @@ class Pen:
         return "".join(self.out)
 
 
-def _moved(cells: int, forward: str, back: str) -> str:
-    """Return a move of the cursor by so many cells, in one of two directions."""
+def _moved(cells: int, direction: str, control: str = "") -> str:
+    """Return a move of the cursor by so many cells; `control` is a character that moves by one.
+
+    A vertical tab moves as a line feed does (ECMA-48, DEC STD 070), which the line discipline of a
+    terminal would send as a carriage return and a line feed.
+    """
     if not cells:
         return ""
-    number = abs(cells) if abs(cells) > 1 else ""
-    return f"\x1b[{number}{forward if cells > 0 else back}"
+    if control and cells <= 3:
+        return control * cells
+    return f"\x1b[{cells if cells > 1 else ''}{direction}"

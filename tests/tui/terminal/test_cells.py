@@ -11,7 +11,7 @@ from rich.segment import Segment
 from rich.style import Style
 
 from mfdebug.tui.terminal import cells
-from mfdebug.tui.terminal.looks import Look, change, look_of
+from mfdebug.tui.terminal.looks import PLAIN, Look, change, look_of
 from mfdebug.tui.terminal.pen import Cell, Pen, Terminal
 
 
@@ -106,6 +106,31 @@ def test_cells_far_apart_or_between_other_styles_are_reached_by_moving():
     pen = Pen(terminal)
     pen.draw(0, 0, drawn("aA", "B            B"))
     assert pen.text() == "\x1b[1;2HA\x1b[4CB\x1b[12CB"
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "move"),
+    [
+        (16, 6, "\v"),
+        (15, 6, "\v\b"),
+        (14, 8, "\v\v\v\b\b"),
+        (0, 6, "\v\r"),
+        (1, 6, "\v\r\x1b[C"),
+        (8, 5, "\x1b[8D"),
+        (16, 4, "\x1b[A"),
+        (19, 9, "\x1b[10;20H"),
+        (16, 9, "\x1b[4B"),
+    ],
+)
+def test_a_cell_is_reached_by_the_shortest_move(x: int, y: int, move: str):
+    terminal = Terminal()
+    terminal.width = 20
+    for row in range(10):
+        Pen(terminal).draw(0, row, [("a", PLAIN)] * 20)
+    pen = Pen(terminal)
+    pen.draw(15, 5, [("b", PLAIN)])
+    pen.draw(x, y, [("b", PLAIN)])
+    assert pen.text() == f"\x1b[6;16Hb{move}b"
 
 
 def on_screen(*frames: list[list[Segment]], erases: bool) -> tuple[pyte.Screen, int]:
@@ -240,7 +265,7 @@ def test_a_scrollbar_is_drawn_downwards():
         return [[Segment("a" * (WIDTH - 1), ground), Segment(" ", Style.parse(style))]] * HEIGHT
 
     colours = len("\x1b[1;40H\x1b[48;2;38;70;102m\x1b[m")
-    cell = len("\x1b[K\x1b[B")
+    cell = len("\x1b[K\v")
     thumb = "reverse #264666 on #121212"
     assert sent_for(rows("#adadad on #121212"), rows(thumb)) <= colours + HEIGHT * cell
 
@@ -256,5 +281,5 @@ def test_what_is_below_the_last_cell_is_reached_from_it():
     def rows(text: str) -> list[list[Segment]]:
         return [[Segment("x" * 30 + text)]] * HEIGHT
 
-    first, other = len("\x1b[1;31H2"), len("\x1b[B\x1b[D2")
+    first, other = len("\x1b[1;31H2"), len("\v\b2")
     assert sent_for(rows("1"), rows("2")) <= first + (HEIGHT - 1) * other
