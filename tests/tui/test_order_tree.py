@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from mfdebug.core.explain.list_marks import LEGEND
 from mfdebug.core.timeline.state import State
-from mfdebug.tui.widgets.legend import legend_text
+from mfdebug.tui.widgets.legend import LEAST, Legend, legend_lines
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.prompt import Prompt
 from miniflow.graph import Graph
@@ -128,7 +129,7 @@ async def test_wide_lists_have_bars_updates_and_entries() -> None:
         row = row_of(driver, "W2")
         debugger = driver.debugger
         node = debugger.graph.index_of("W2")
-        assert row.count("█") >= 3
+        assert row.count("━") >= 3
         ratio = debugger.state.learning_rate * debugger.state.gradient(node)
         value = debugger.state.value(node)
         expected = (ratio**2).sum() ** 0.5 / (value**2).sum() ** 0.5
@@ -161,8 +162,8 @@ async def test_stepping_into_a_folded_scope_highlights_its_row() -> None:
         await driver.press("s", "s")
         (row,) = [line for line in rows(driver) if "▶" in line]
         assert row.split()[:4] == ["▶", "▸", "layer1/", "z"]
-        # Its numbers are those of its last node, which is not computed yet.
-        assert row.split()[4:] == ["∙", "∙"]
+        # Its numbers are those of the node that it names, not of its last one.
+        assert row.split()[4:] == ["0.7500", "∙"]
         await driver.press("s")
         (row,) = [line for line in rows(driver) if "▶" in line]
         assert row.split()[:5] == ["▶", "▸", "layer1/", "a", "0.6155"]
@@ -333,13 +334,47 @@ async def test_a_key_asks_about_visible_nodes_only(monkeypatch: pytest.MonkeyPat
 # The legend ------------------------------------------------------------------------------
 
 
-def test_the_legend_fits_its_two_lines() -> None:
-    assert legend_text(32) == "tensor: mean |x| ∙ none yet\n~ stale ◐ part ⊕ all * trained"
+def test_the_legend_fits_its_lines() -> None:
+    assert legend_lines(32) == ["tensor: mean |x| ∙ none yet", "~ stale ◐ part ⊕ all * trained"]
     for width in range(20, 120):
-        lines = legend_text(width).split("\n")
-        assert len(lines) <= 2
-        assert all(len(line) <= width for line in lines)
-    assert "? unknown" in legend_text(110)
+        for most in (2, 3, 9):
+            lines = legend_lines(width, most)
+            assert len(lines) <= most
+            assert all(len(line) <= width for line in lines)
+    assert "? unknown" in " ".join(legend_lines(110))
+    whole = " ".join(legend_lines(32, 9))
+    assert all(entry in whole for entry in LEGEND)
+    assert "folded" not in " ".join(legend_lines(32, 9, absent="▸"))
+
+
+@pytest.mark.parametrize(
+    ("graph", "size", "absent"),
+    [
+        ("xor", (80, 24), {"━ ×10 a cell", "▸ folded"}),
+        ("xor", (200, 50), {"▸ folded"}),
+        ("vanishing", (120, 40), {"━ ×10 a cell"}),
+    ],
+)
+async def test_the_legend_has_all_signs_of_a_list_that_leaves_room(
+    graph: str, size: tuple[int, int], absent: set[str]
+) -> None:
+    async with opened(graph, size) as driver:
+        lines = str(driver.app.screen.query_one(Legend).content)
+        told = lines.replace("\n", " ")
+        assert {entry for entry in LEGEND if entry not in told} == absent
+        for line in lines.split("\n"):
+            assert f" {line}" in driver.text
+
+
+async def test_the_legend_gives_way_to_the_rows_of_a_scope_that_opens() -> None:
+    async with opened("vanishing", (120, 40)) as driver:
+        legend = driver.app.screen.query_one(Legend)
+        assert legend.size.height > LEAST
+        await driver.press("home", *["down"] * 3, "enter")
+        await driver.press("end", "up", "up", "enter")
+        await driver.press("up", "up", "enter", "up", "up", "enter", "up", "up", "enter")
+        assert legend.size.height == LEAST
+        assert driver.screen.panels.order.size.height + LEAST == 36
 
 
 async def test_a_key_that_moves_the_cursor_reads_no_row_again(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 # A value or gradient that an edit has set after it was computed.
 OVERRIDDEN_MARK = "≠"
+# What some lists lack: bars beside the numbers, and scopes.
+BAR_MARK, FOLDED_MARK = "━▸"
 # By sign, a sentence.
 MARKS: dict[str, str] = {
     "∙": "not computed yet: there is no value or gradient, which is not the same as 0",
@@ -20,15 +22,15 @@ MARKS: dict[str, str] = {
     "●": "a stop is set here",
     "○": "a stop is set here, but disabled",
     "▾ ▸": "a scope, open or folded; a click on the sign changes it; a folded scope has the "
-    "numbers of its last node",
+    "numbers of its last node, or those of the present node, if it names it",
     "×12": "12 scopes of one structure, one after the other",
 }
 # What the columns have.
 COLUMNS: dict[str, str] = {
     "0.52": "a number; of a tensor, its size: the mean of the absolute values |x| of its entries",
     "0 1 1": "all entries of a tensor of up to 4, where they fit; elsewhere mean |x|",
-    "█▌": "bar: the magnitude of the number before it on a log scale, each cell a factor of 10; "
-    "full from 100 on, thinnest at 1e-6 and less, none for 0",
+    "━╸→": "bar: the magnitude of the number before it on a log scale, each cell a factor of 10; "
+    "full at 100, an arrow above it, shortest at 1e-6 and less, none for 0",
     "▁▄█": "histogram of the entries from the lowest to the highest; up to 4 entries are numbers",
     "update": "the last update of a parameter relative to its value, |update| / |value| by norms",
     "bold": "bold numbers: computed at this moment, also the gradients that received a "
@@ -48,8 +50,8 @@ LEGEND = (
     "bold new",
     "! nan",
     "● stop",
-    "█ ×10 a cell",
-    "▸ folded",
+    f"{BAR_MARK} ×10 a cell",
+    f"{FOLDED_MARK} folded",
     "✓ large",
     "? unknown",
     "≠ set by you",

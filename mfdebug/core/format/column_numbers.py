@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from mfdebug.core.format.numbers import scalar
 
-# The eighths of a cell, from the left.
-_EIGHTHS = " ▏▎▍▌▋▊▉█"
+# A bar is a line: blocks, one below the other, would be one area without rows.
+_CELL, _HALF, _BEYOND = "━╸→"
 # Smaller numbers are written with an exponent: leading zeros would take the place of digits.
 _SMALLEST_FIXED = 1e-3
 # A bar of one cell is the decade up to this number; of n cells, n decades up to it.
@@ -70,11 +70,13 @@ def _short(x: float, digits: int) -> str:
 def magnitude_bar(x: float, width: int) -> str:
     """Return a bar as long as the logarithm of |x|: each cell is a factor of 10, up to `BAR_TOP`.
 
-    A number that is too small for the scale has the shortest bar, 0 has none.
+    A number that is too small for the scale has the shortest bar, 0 has none; the bar of one that
+    is too large ends on an arrow.
     """
     if not math.isfinite(x) or not x:
         return " " * width
+    if abs(x) > BAR_TOP:
+        return _CELL * (width - 1) + _BEYOND
     decades = math.log10(abs(x)) - math.log10(BAR_TOP) + width
-    eighths = min(max(round(8 * decades), 1), 8 * width)
-    whole, rest = divmod(eighths, 8)
-    return ("█" * whole + _EIGHTHS[rest] * (rest > 0)).ljust(width)
+    whole, half = divmod(max(round(2 * decades), 1), 2)
+    return (_CELL * whole + _HALF * half).ljust(width)

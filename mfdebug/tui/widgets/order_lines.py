@@ -114,7 +114,10 @@ class OrderLines:
     # Scopes ------------------------------------------------------------------------------
 
     def _scope_segments(self, row: Row, scope: Scope) -> list[Segment]:
-        """A folded scope has the numbers of its last node, and names the present node in it."""
+        """A folded scope has the numbers of its last node, or of the present one, if that is in it.
+
+        It names the present one.
+        """
         style = self._style
         folded = self._rows.is_folded(scope)
         label = f"{' ' * self._indent * row.level}{'▸' if folded else '▾'} {scope.title}"
@@ -130,8 +133,8 @@ class OrderLines:
         left = fit(label, min(cell_len(label), room))
         space = max(0, room - cell_len(left) - 1)
         inside = fit_end(inside, space) if active is not None else inside
-        if cell_len(inside) > space:
-            inside = str(count)[:space]
+        # The count alone would be read as a shape.
+        inside = inside if cell_len(inside) <= space else ""
         gap = " " * (room - cell_len(left) - cell_len(inside))
         if active is not None:
             left, gap = f"{left} ", gap[1:]
@@ -144,7 +147,7 @@ class OrderLines:
             Segment("▶ " if active is not None else "  ", style("order--now")),
             *self._marked(left, style("order--scope")),
             *text,
-            *self._cells(row.node),
+            *self._cells(row.node if active is None else active),
         ]
 
     def _scope_stop(self, scope: Scope) -> str:

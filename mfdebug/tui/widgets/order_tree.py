@@ -7,6 +7,7 @@ folds; a node's row opens to its edges.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import ClassVar, NamedTuple
 
 from textual.binding import BindingType
@@ -16,6 +17,7 @@ from textual.message import Message
 from textual.strip import Strip
 
 from mfdebug.core.breakpoints.breakpoints import Stops
+from mfdebug.core.explain.list_marks import BAR_MARK, FOLDED_MARK
 from mfdebug.core.explain.scopes import Scope
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.keys import bindings_at
@@ -164,6 +166,21 @@ class OrderTree(LinesView, can_focus=True):
         self._order_lines.found = found
 
     @property
+    def line_count(self) -> int:
+        """The lines that all rows take."""
+        return len(self._rows) * self._spacing
+
+    @property
+    def absent_signs(self) -> str:
+        """The signs of the legend that no row can have now."""
+        bars = self._order_lines.columns.gradient_bar
+        return f"{'' if bars else BAR_MARK}{'' if self._has_scopes else FOLDED_MARK}"
+
+    @cached_property
+    def _has_scopes(self) -> bool:
+        return any(isinstance(part, Scope) for part in self.scopes.parts)
+
+    @property
     def headings(self) -> list[tuple[int, str]]:
         """The words over the columns of numbers, each with its position."""
         return self._order_lines.headings()
@@ -177,7 +194,7 @@ class OrderTree(LinesView, can_focus=True):
     def show_cursor(self) -> None:
         """Show where the cursor is, if nothing else has changed."""
         self._fit()
-        extent = Size(self.line_width, len(self._rows) * self._spacing)
+        extent = Size(self.line_width, self.line_count)
         self.reload(extent, reveal=self._cursor * self._spacing)
 
     def _fit(self) -> None:

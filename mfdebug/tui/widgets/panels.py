@@ -52,6 +52,7 @@ class Panels(Horizontal):
         self.modules = ModuleList(modules, id="modules")
         debugger = session.debugger
         self.order = OrderTree(debugger, session.stops, id="order")
+        self._legend = Legend(len(debugger.graph), id="legend")
         self.watches = WatchList(session.watches, id="watches")
         self.stops = StopList(session.stops, id="stops")
         self.node = NodePanel(debugger, id="node")
@@ -98,7 +99,7 @@ class Panels(Horizontal):
         with Vertical(id="left"):
             yield PanelTitle("order")
             yield self.order
-            yield Legend(len(self.order.debugger.graph), id="legend")
+            yield self._legend
             yield self.watches
             yield self.stops
         with Container(id="work"):
@@ -123,7 +124,15 @@ class Panels(Horizontal):
         if self.cost.is_mounted:
             self.show_plot_if_it_fits()
         show_all(self._panels)
+        self._fit_legend()
         self.draw_titles()
+
+    def _fit_legend(self) -> None:
+        """Give the legend the lines that the order does not need."""
+        order, legend = self.order, self._legend
+        if legend.display and order.size.height:
+            room = order.size.height + legend.size.height - order.line_count
+            legend.fit(room, absent=order.absent_signs)
 
     def grow(self, progress: RunProgress) -> None:
         """Let the curve grow during a run in the background."""
@@ -322,6 +331,7 @@ class Panels(Horizontal):
 
     def on_order_tree_folded(self) -> None:
         """Fold the circuit as the list."""
+        self._fit_legend()
         self.circuit.use_opened(self.order.opened)
         if self.shows_circuit:
             # It stays, even if it has to be scrolled now.

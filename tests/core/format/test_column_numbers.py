@@ -65,12 +65,14 @@ def test_the_larger_number_has_the_longer_bar(x: float, y: float) -> None:
 
 
 def length(bar: str) -> int:
-    return sum(" ▏▎▍▌▋▊▉█".index(cell) for cell in bar)
+    return sum(" ╸━→".index(cell) for cell in bar)
 
 
 def test_a_cell_is_a_factor_of_ten() -> None:
-    assert magnitude_bar(100, 8) == "████████"
-    assert magnitude_bar(0.1, 8) == "█████   "
-    assert magnitude_bar(-1e-5, 8) == "█       "
-    assert magnitude_bar(1e-30, 8) == "▏       "
+    assert magnitude_bar(100, 8) == "━━━━━━━━"
+    assert magnitude_bar(100.1, 8) == magnitude_bar(-1e300, 8) == "━━━━━━━→"
+    assert magnitude_bar(0.1, 8) == "━━━━━   "
+    assert magnitude_bar(0.03, 8) == "━━━━╸   "
+    assert magnitude_bar(-1e-5, 8) == "━       "
+    assert magnitude_bar(1e-30, 8) == "╸       "
     assert magnitude_bar(0, 8) == " " * 8
