@@ -36,14 +36,7 @@ async def choose(driver: Driver, name: str) -> None:
 async def run(driver: Driver, steps: int) -> None:
     """Type 300t, and wait until the run is over."""
     await driver.press(*str(steps), "t")
-    await over(driver)
-
-
-async def over(driver: Driver) -> None:
-    """Wait until nothing runs."""
-    while driver.screen.runner.busy:
-        await driver.pilot.pause(0.02)
-    await driver.pilot.pause()
+    await driver.finished()
 
 
 async def printed(driver: Driver, expression: str) -> str:
@@ -136,7 +129,7 @@ async def test_the_cost_swings_higher_and_higher() -> None:
         # The complaint: the cost ends at infinity. The log scale shows a straight line upwards.
         await ask(driver, "break inf")
         await driver.press("c")
-        await over(driver)
+        await driver.finished()
         assert told(driver).startswith("● stop 1: inf: cost = inf, made by MSE of t")
         assert "line (shape 5x1, values 1.691e+153 … 2.098e+154" in told(driver)
         assert "finite to step 318" in driver.text

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from mfdebug.core.expressions.parser import take_entry
+from mfdebug.core.expressions.parser import parse_entry, take_entry
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError, node_or_error
 from mfdebug.core.timeline.entry_ref import Attribute, EntryRef
@@ -36,6 +36,19 @@ def chosen_number(session: Session, text: str, usage: str) -> EntryRef:
     index = (0,) * len(shape) if entry.index is None else entry.index
     debugger.check_index(node, index)
     return EntryRef(node, attribute, tuple(i % n for i, n in zip(index, shape, strict=True)))
+
+
+def chosen_node(session: Session, text: str, question: str, usage: str) -> int:
+    """Return the node that is named, or that of the present moment if `text` is empty.
+
+    Without either, the error asks the `question`.
+    """
+    debugger = session.debugger
+    if text:
+        return node_or_error(debugger.graph, parse_entry(text, debugger.graph.by_name).node)
+    if debugger.where.node is None:
+        raise DebuggerError(question, hint=f"usage: {usage}")
+    return debugger.where.node
 
 
 def file_named(text: str) -> Path:

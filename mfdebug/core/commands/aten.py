@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
+from mfdebug.core.commands.arguments import chosen_node
 from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.explain.library_ops import library_ops
-from mfdebug.core.expressions.parser import parse_entry
 from mfdebug.core.session.reply import Reply, reply_of
 from mfdebug.core.session.session import Session
-from mfdebug.core.timeline.debugger import DebuggerError, node_or_error
 
 
 def _aten(session: Session, text: str) -> Reply:
-    debugger = session.debugger
-    node = debugger.where.node
-    if text:
-        node = node_or_error(debugger.graph, parse_entry(text, debugger.graph.by_name).node)
-    if node is None:
-        raise DebuggerError("the ATen ops of which node?", hint="usage: aten NODE")
-    parts, data = library_ops(debugger, node)
+    node = chosen_node(session, text, "the ATen ops of which node?", "aten NODE")
+    parts, data = library_ops(session.debugger, node)
     return reply_of(*parts, data=data)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mfdebug.core.commands.arguments import chosen_number, number_of
+from mfdebug.core.commands.arguments import chosen_node, chosen_number, number_of
 from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.diff import DIFF
 from mfdebug.core.commands.status import status
@@ -79,13 +79,8 @@ def _why(session: Session, text: str) -> Reply:
 def _inside(session: Session, text: str) -> Reply:
     from mfdebug.core.explain.inside import inside
 
-    debugger = session.debugger
-    node = debugger.where.node
-    if text:
-        node = node_or_error(debugger.graph, parse_entry(text, debugger.graph.by_name).node)
-    if node is None:
-        raise DebuggerError("inside which node?", hint="usage: inside NODE")
-    parts, data = inside(debugger, node)
+    node = chosen_node(session, text, "inside which node?", "inside NODE")
+    parts, data = inside(session.debugger, node)
     return reply_of(*parts, data=data)
 
 
