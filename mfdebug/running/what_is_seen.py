@@ -8,7 +8,7 @@ from collections.abc import Sequence
 _BY_LIBRARY = {
     "torch": "of torch, backward() and autograd.grad() make passes, in the thread that imported it",
     "autograd": "of autograd, grad(), value_and_grad() and jacobian() make passes",
-    "jax": "programs that use JAX are not seen",
+    "jax": "programs that use JAX are not seen: what jit compiles has no numbers in between",
     "tensorflow": "programs that use TensorFlow are not seen",
 }
 _OTHERWISE = (
