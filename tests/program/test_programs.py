@@ -141,7 +141,10 @@ def test_a_program_without_a_pass_is_refused(tmp_path: Path, text: str, problem:
 @pytest.mark.parametrize(
     ("library", "words"),
     [
-        ("jax", "(programs that use JAX are not seen: what jit compiles has no numbers in between)"),
+        (
+            "jax",
+            "(programs that use JAX are not seen: what jit compiles has no numbers in between)",
+        ),
         ("torch", "(of torch, backward() and autograd.grad() make passes, in the thread that "),
     ],
 )

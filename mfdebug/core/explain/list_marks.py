@@ -21,8 +21,8 @@ MARKS: dict[str, str] = {
     "▶": "the node of the present moment, or the folded scope that it is in",
     "●": "a stop is set here",
     "○": "a stop is set here, but disabled",
-    "▾ ▸": "a scope, open or folded; a click on the sign changes it; a folded scope has the "
-    "numbers of its last node, or those of the present node, if it names it",
+    "▾ ▸": "a scope, open or folded; a click on the sign changes it; folded, it has the numbers "
+    "of its last node, or of the present one",
     "×12": "12 scopes of one structure, one after the other",
 }
 # What the columns have.

@@ -27,6 +27,9 @@ from mfdebug.tui.widgets.order_lines import OrderLines
 from mfdebug.tui.widgets.order_rows import OrderRows
 from mfdebug.tui.widgets.selected_row import has_few_colours, select_start
 
+# Lines that are kept at most, some screens.
+MOST_KEPT = 400
+
 
 class Bookmark(NamedTuple):
     """A position in the list: the row of the cursor, and the first visible line."""
@@ -102,8 +105,10 @@ class OrderTree(LinesView, can_focus=True):
         self._rows = OrderRows(debugger)
         self._order_lines = OrderLines(debugger, stops, self._rows, self.get_component_rich_style)
         self._cursor = 0
-        # The lines of the moment that is shown, without the cursor.
+        # The lines that have been shown, without the cursor, and which of them are of this moment.
+        # A line that stays as it was stays the same strip: what is rendered of it is kept then.
         self._strips: dict[int, Strip] = {}
+        self._present: set[int] = set()
 
     # Interface for the screen ----------------------------------------------------------
 
@@ -187,7 +192,9 @@ class OrderTree(LinesView, can_focus=True):
 
     def show(self) -> None:
         """Show the present moment."""
-        self._strips.clear()
+        self._present.clear()
+        if len(self._strips) > MOST_KEPT:
+            self._strips.clear()
         self._order_lines.refresh()
         self.show_cursor()
 
@@ -199,7 +206,7 @@ class OrderTree(LinesView, can_focus=True):
 
     def _fit(self) -> None:
         if self._order_lines.fit(self.line_width):
-            self._strips.clear()
+            self._present.clear()
             self.post_message(self.Fitted())
 
     @property
@@ -258,9 +265,7 @@ class OrderTree(LinesView, can_focus=True):
         y, blank = divmod(y, self._spacing)
         if blank:
             return Strip.blank(self.line_width)
-        strip = self._strips.get(y)
-        if strip is None:
-            strip = self._strips[y] = Strip(self._order_lines.segments(self._rows[y]))
+        strip = self._row(y)
         if y == self._cursor:
             row = self._rows[y]
             is_node = row.scope is None and row.edge < 0
@@ -273,4 +278,14 @@ class OrderTree(LinesView, can_focus=True):
                 start=MARGIN,
                 room=room,
             )
+        return strip
+
+    def _row(self, y: int) -> Strip:
+        """Return row `y` without the cursor, read once for each moment."""
+        strip = self._strips.get(y)
+        if strip is None or y not in self._present:
+            segments = self._order_lines.segments(self._rows[y])
+            if strip is None or [*strip] != segments:
+                strip = self._strips[y] = Strip(segments)
+            self._present.add(y)
         return strip
