@@ -93,7 +93,8 @@ def legible(theme: Theme, least: float = TEXT) -> Theme:
         name: colour.hex
         for name, colour in {**grounds, **colours, "foreground": foreground}.items()
     }
-    added = {name: colour.hex for name, colour in variables.items()}
+    # Textual would round the colours once more.
+    added = {name: colour.hex for name, colour in {**colours, **variables}.items()}
     return replace(theme, variables={**theme.variables, **added}, **changed)
 
 

@@ -12,6 +12,8 @@ from textual.theme import BUILTIN_THEMES, Theme
 from mfdebug.config.themes import DARK, LIGHT, Colours, themes_for
 from mfdebug.tui.legible import CLEAR_TEXT, TEXT, legible
 
+# Colours of xterm's palette: `mfdebug.tui.terminal.looks` sends their numbers, in fewer bytes. The
+# variables are near what Textual and `legible` would make of the colours.
 MFDEBUG_DARK = Theme(
     name="mfdebug-dark",
     primary="#5fafff",
@@ -26,6 +28,13 @@ MFDEBUG_DARK = Theme(
     panel="#262626",
     boost="#303030",
     dark=True,
+    variables={
+        "text": "#e4e4e4",
+        "text-muted": "#afafaf",
+        "text-success": "#afd7af",
+        "success-darken-2": "#5faf5f",
+        "error-darken-2": "#d75f5f",
+    },
 )
 MFDEBUG_LIGHT = Theme(
     name="mfdebug-light",
@@ -80,7 +89,8 @@ def theme_named(name: str) -> Theme:
         return _FEW_COLOURS[name]
     if name in _OWN:
         own = _OWN[name]
-        return _bare_scrollbars(legible(own, CLEAR_TEXT if own is CONTRAST else TEXT))
+        made = _bare_scrollbars(legible(own, CLEAR_TEXT if own is CONTRAST else TEXT))
+        return replace(made, variables={**made.variables, **own.variables})
     return legible(BUILTIN_THEMES[name])
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from functools import lru_cache
+from itertools import product
 from typing import TYPE_CHECKING, NamedTuple
 
+from rich.color import ColorType
 from textual.strip import Strip
 
 if TYPE_CHECKING:
@@ -29,6 +31,14 @@ class Look(NamedTuple):
 PLAIN = Look()
 BLANK = Look(blank=True)
 
+# The numbers of the colours of xterm's palette (its 256colres.pl), by red, green and blue: up to 8
+# bytes less than the three of them. Without 16 to 21, which some schemes of 16 colours replace.
+_LEVELS = (0, 95, 135, 175, 215, 255)
+_NUMBERS: dict[tuple[int, int, int] | None, int] = {
+    **{rgb: n for n, rgb in enumerate(product(_LEVELS, _LEVELS, _LEVELS), 16) if n > 21},
+    **{(level, level, level): n for n, level in enumerate(range(8, 248, 10), 232)},
+}
+
 # Attributes that are visible on a blank: underlines, blinking, reverse, strike, overline.
 _SHOWN_ON_BLANKS = {"4", "5", "6", "7", "9", "21", "53"}
 # The codes that turn attributes off: bold or dim, italic, underline, blink, reverse, strike.
@@ -41,7 +51,13 @@ def look_of(style: Style, colors: ColorSystem) -> Look:
 
     def parameters(foreground: bool) -> str:
         color = style.color if foreground else style.bgcolor
-        return ";".join(color.downgrade(colors).get_ansi_codes(foreground)) if color else ""
+        if color is None:
+            return ""
+        shown = color.downgrade(colors)
+        number = _NUMBERS.get(shown.triplet) if shown.type is ColorType.TRUECOLOR else None
+        if number is not None:
+            return f"{38 if foreground else 48};5;{number}"
+        return ";".join(shown.get_ansi_codes(foreground))
 
     plain_link = style.link is not None and style.link.isprintable()
     link = f"id={style.link_id};{style.link}" if plain_link else ""

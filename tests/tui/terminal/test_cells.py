@@ -6,7 +6,8 @@ import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from rich.color import ColorSystem
+from rich._palettes import EIGHT_BIT_PALETTE
+from rich.color import Color, ColorSystem
 from rich.segment import Segment
 from rich.style import Style
 
@@ -35,6 +36,20 @@ def look(style: str) -> Look:
 )
 def test_a_change_of_style_sends_what_changed(old: str, new: str, sent: str):
     assert change(look(old), look(new)) == sent
+
+
+def test_a_colour_of_the_palette_is_sent_as_its_number():
+    def sent(style: str) -> str:
+        return change(PLAIN, look_of(Style.parse(style), ColorSystem.TRUECOLOR))
+
+    assert sent("#5fd7ff on #121212") == "\x1b[38;5;81;48;5;233m"
+    assert sent("#5fd7fe on #131313") == "\x1b[38;2;95;215;254;48;2;19;19;19m"
+    # Schemes of 16 colours may use the numbers 16 to 21 for their own.
+    assert sent("#000000 on #0000ff") == "\x1b[38;2;0;0;0;48;2;0;0;255m"
+    for number, red_green_blue in enumerate(EIGHT_BIT_PALETTE._colors):
+        if number > 21:
+            style = Style(color=Color.from_rgb(*red_green_blue))
+            assert look_of(style, ColorSystem.TRUECOLOR).foreground == f"38;5;{number}"
 
 
 def test_a_link_is_opened_and_closed_and_cannot_carry_an_escape():
