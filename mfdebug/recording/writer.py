@@ -45,6 +45,8 @@ BATCH_BYTES = 8 << 20
 BATCH_SECONDS = 0.02
 # From so many bytes on, the body of a pass is committed after the rest of it.
 _LATE_BYTES = 256 << 10
+# A row of more bytes is not passed to SQLite as a parameter.
+_LARGE_BYTES = 1 << 20
 
 
 class RunWriter:
@@ -340,10 +342,22 @@ class RunWriter:
     def _write_bytes(self, table: str, rows: dict[int, Bytes]) -> None:
         execute_many = self._connection.executemany
         full = [row for row in rows.items() if row[1]]
-        execute_many(f"INSERT OR REPLACE INTO {table} VALUES (?,?)", full)
+        small = [row for row in full if len(row[1]) <= _LARGE_BYTES]
+        execute_many(f"INSERT OR REPLACE INTO {table} VALUES (?,?)", small)
+        if len(small) < len(full):
+            for number, data in full:
+                if len(data) > _LARGE_BYTES:
+                    self._write_large(table, number, data)
         if len(full) < len(rows):
             empty = [(n,) for n, data in rows.items() if not data and n < self._committed]
             execute_many(f"DELETE FROM {table} WHERE number=?", empty)
+
+    def _write_large(self, table: str, number: int, data: Bytes) -> None:
+        """Write a row into a blob that is there: as a parameter SQLite would copy it twice."""
+        sql = f"INSERT OR REPLACE INTO {table} VALUES (?,zeroblob(?))"
+        self._connection.execute(sql, (number, len(data)))
+        with self._connection.blobopen(table, "data", number) as blob:
+            blob.write(data)
 
     def _write_output(self) -> None:
         execute_many = self._connection.executemany
