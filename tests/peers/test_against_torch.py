@@ -136,7 +136,7 @@ def recurrent(op: str, reverse: bool, activation: str = "tanh", output: str = "h
         if not begin:
             zeros = x.new_zeros(x.shape[1], weights[1].shape[1])
             begin = (zeros, zeros) if op == "LSTM" else (zeros,)
-        state: Any = tuple(one[None] for one in begin)
+        state: Any = tuple(array[None] for array in begin)
         # One step at a time: only so PyTorch shows the cells between.
         found = []
         for step in x.flip(0).split(1) if reverse else x.split(1):
@@ -332,12 +332,12 @@ def theirs(case: Case, inputs: list[Array], weights: Array) -> list[Array]:
     if value.requires_grad:
         (value * torch.tensor(weights)).sum().backward()
     # Of conditions and of what is detached PyTorch has no gradient; ours is 0.
-    sent = [torch.zeros_like(one) if one.grad is None else one.grad for one in tensors]
-    return [value.detach().numpy(), *(one.numpy() for one in sent)]
+    sent = [torch.zeros_like(tensor) if tensor.grad is None else tensor.grad for tensor in tensors]
+    return [value.detach().numpy(), *(tensor.numpy() for tensor in sent)]
 
 
 def compare(case: Case, inputs: list[Array], dtype: str) -> None:
-    shape = case.theirs(*(torch.tensor(one) for one in inputs)).shape
+    shape = case.theirs(*(torch.tensor(array) for array in inputs)).shape
     weights = np.linspace(0.5, 2.0, int(np.prod(shape)), dtype=dtype).reshape(shape)
     tolerance = 1e-12 if dtype == "float64" else 3e-5
     found, wanted = ours(case, inputs, weights, dtype), theirs(case, inputs, weights)
@@ -362,7 +362,7 @@ def _all_numbers(inputs: list[Array]) -> bool:
     """Whether neither an input nor a difference of two is NaN."""
     with np.errstate(all="ignore"):
         ends = [inputs[0] - other for other in inputs[1:] if other.shape == inputs[0].shape]
-    return not any(np.isnan(one).any() for one in [*inputs, *ends])
+    return not any(np.isnan(array).any() for array in [*inputs, *ends])
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
@@ -466,7 +466,9 @@ def test_every_optimizer_is_compared() -> None:
     assert {type(optimizer) for optimizer, _ in TRAINED} == set(OPTIMIZERS.values())
 
 
-@pytest.mark.parametrize(("optimizer", "other"), TRAINED, ids=[str(one)[:40] for one, _ in TRAINED])
+@pytest.mark.parametrize(
+    ("optimizer", "other"), TRAINED, ids=[str(optimizer)[:40] for optimizer, _ in TRAINED]
+)
 def test_trajectories(optimizer: Optimizer, other: Callable[[Any], Any]) -> None:
     rng = np.random.default_rng(3)
     x, y = rng.normal(size=(20, 4)), rng.normal(size=(20, 2))

@@ -54,9 +54,9 @@ def told(tmp_path: Path, name: str, *lines: str) -> list[Answer]:
 def results(tmp_path: Path, name: str, *lines: str) -> list[Any]:
     """Return the results of the `print` commands."""
     found = told(tmp_path, name, *lines)
-    wanted = [one for one in found if one["command"].startswith("print")]
-    assert all(one["ok"] for one in wanted), wanted
-    return [one["result"] for one in wanted]
+    wanted = [answer for answer in found if answer["command"].startswith("print")]
+    assert all(answer["ok"] for answer in wanted), wanted
+    return [answer["result"] for answer in wanted]
 
 
 def words(answer: Answer) -> str:
@@ -66,13 +66,13 @@ def words(answer: Answer) -> str:
 def verdicts(answer: Answer) -> dict[tuple[str, str], str]:
     """Return what a check says of each node and its input."""
     found = answer["result"]["verdicts"]
-    return {(one["node"], one["input"]): one["judgement"] for one in found}
+    return {(verdict["node"], verdict["input"]): verdict["judgement"] for verdict in found}
 
 
 def near(value: Any) -> Any:
     """Return what equals a value whose last digits are those of another order of summing."""
     if isinstance(value, list):
-        return [near(one) for one in value]
+        return [near(item) for item in value]
     return pytest.approx(value, rel=1e-12, abs=1e-12)
 
 
@@ -115,9 +115,11 @@ def test_each_pass_has_what_the_program_had(tmp_path: Path, name: str, way: str)
     count = max(map(len, expected.values()))
     for at in range(count):
         lines += [f"goto sgd {at}", *PASS]
-        lines += [f"print {one}" for one in expected if at < len(expected[one])]
-    wanted = [expected[one][at] for at in range(count) for one in expected
-              if at < len(expected[one])]  # fmt: skip
+        lines += [
+            f"print {expression}" for expression in expected if at < len(expected[expression])
+        ]
+    wanted = [expected[expression][at] for at in range(count) for expression in expected
+              if at < len(expected[expression])]  # fmt: skip
     assert results(tmp_path, name, *lines) == near(wanted)
 
 
@@ -214,9 +216,11 @@ def test_only_what_follows_its_gradient_is_trained(
 
 def test_a_gradient_that_adds_up_over_passes_is_wrong_from_the_second_on(tmp_path: Path) -> None:
     lines = [part for at in range(3) for part in (f"goto sgd {at}", *PASS, "check")]
-    checks = [one for one in told(tmp_path, "accumulating-engine", *lines)
-              if one["command"] == "check"]  # fmt: skip
-    wrong = [{key for key, said in verdicts(one).items() if said == "wrong"} for one in checks]
+    checks = [answer for answer in told(tmp_path, "accumulating-engine", *lines)
+              if answer["command"] == "check"]  # fmt: skip
+    wrong = [
+        {key for key, said in verdicts(answer).items() if said == "wrong"} for answer in checks
+    ]
     assert wrong[0] == set()
     for found in wrong[1:]:
         assert any("w" in key for key in found), found
@@ -325,9 +329,9 @@ def test_graphs_follow_each_other_and_earlier_ones_can_be_returned_to(tmp_path: 
 )
 def test_names_are_those_of_who_built_the_graph(tmp_path: Path, name: str, own: set[str]) -> None:
     found = told(
-        tmp_path, name, "next 2", *(f"print shape({one})" for one in sorted(own)), "print n"
+        tmp_path, name, "next 2", *(f"print shape({node})" for node in sorted(own)), "print n"
     )
-    assert all(one["ok"] for one in found[:-1]), found
+    assert all(answer["ok"] for answer in found[:-1]), found
     assert not found[-1]["ok"]
 
 
@@ -341,7 +345,9 @@ def test_graphs_that_are_built_each_step_are_one_line_of_time(tmp_path: Path) ->
 def test_a_training_call_is_stepped(tmp_path: Path) -> None:
     lines = [part for at in range(3) for part in (f"goto sgd {at}", "next", "print mse1")]
     ended = watched(tmp_path, "train_call", *lines, "continue")
-    costs = [one["result"] for one in answers(ended.stdout) if one["command"] == "print mse1"]
+    costs = [
+        answer["result"] for answer in answers(ended.stdout) if answer["command"] == "print mse1"
+    ]
     assert [float(text) for text in re.findall(rb"[\d.]+", printed(ended.stdout))] == near(costs)
     assert costs[0] == 20
 
@@ -416,11 +422,13 @@ def test_a_node_that_keeps_state_has_the_costs_that_were_printed(
     for at in range(3):
         lines += [f"goto sgd {at}", *PASS, f"print {cost}"]
     ended = watched(tmp_path, name, *lines)
-    found = [one["result"] for one in answers(ended.stdout) if one["command"] == f"print {cost}"]
+    found = [
+        answer["result"] for answer in answers(ended.stdout) if answer["command"] == f"print {cost}"
+    ]
     shown = [float(line.split()[0]) for line in printed(ended.stdout).splitlines()]
     assert found == shown
-    for one in costs:
-        assert any(math.isclose(one, value, abs_tol=5e-4) for value in found), found
+    for rounded in costs:
+        assert any(math.isclose(rounded, value, abs_tol=5e-4) for value in found), found
 
 
 def test_standard_error_stays_standard_error(tmp_path: Path) -> None:
@@ -580,5 +588,9 @@ def test_the_independent_recorder_agrees_with_the_right_values(tmp_path: Path) -
     seen = independent_passes(file)
     kinds = seen[0].kinds
     drop, cost = kinds.index("Drop"), kinds.index("MSE")
-    assert [one.values[drop].tolist() for one in seen] == near(PASSES["random_node"]["d"])
-    assert [float(one.values[cost]) for one in seen] == near(PASSES["random_node"]["cost"])
+    assert [seen_pass.values[drop].tolist() for seen_pass in seen] == near(
+        PASSES["random_node"]["d"]
+    )
+    assert [float(seen_pass.values[cost]) for seen_pass in seen] == near(
+        PASSES["random_node"]["cost"]
+    )

@@ -435,8 +435,8 @@ async def test_keys_are_shown_also_those_of_the_script() -> None:
 
 async def test_an_audience_gets_more_room_and_less() -> None:
     async with played() as show, played(present=True) as roomy:
-        for one in (show, roomy):
-            await one.press("space", "space")
+        for each_show in (show, roomy):
+            await each_show.press("space", "space")
         assert "∙ none yet" in show.text
         assert "∙ none yet" not in roomy.text
         assert "900" in roomy.text
@@ -451,7 +451,7 @@ async def test_an_audience_gets_more_room_and_less() -> None:
 def export(*names: Path, options: tuple[str, ...]) -> list[list[Path]]:
     """Export the demo to each name in turn; return the files of each."""
     done = in_turn(["demo", str(THREE), "--export", str(name), *options] for name in names)
-    told = [one.stdout.splitlines() for one in done]
+    told = [process.stdout.splitlines() for process in done]
     return [[Path(line.removeprefix("wrote ")) for line in lines] for lines in told]
 
 

@@ -54,10 +54,10 @@ def worked(graph: str = "xor", lines: list[str] = WORK) -> Session:
     return there
 
 
-def as_seen(one: Session) -> list[object]:
+def as_seen(run: Session) -> list[object]:
     """Return all that a session keeps, and all that is seen of the moment."""
-    told = [one.run(line).text for line in ("stops", "watch", "branches")]
-    return [*told, session_lines(one), everything(one.debugger)]
+    told = [run.run(line).text for line in ("stops", "watch", "branches")]
+    return [*told, session_lines(run), everything(run.debugger)]
 
 
 def test_a_recorded_session_comes_back_bit_for_bit(tmp_path: Path) -> None:
@@ -65,8 +65,8 @@ def test_a_recorded_session_comes_back_bit_for_bit(tmp_path: Path) -> None:
     first.run(f"record {tmp_path / 'session.mf'}")
     second.run(f"source {tmp_path / 'session.mf'}")
     assert as_seen(second) == as_seen(first)
-    for one in (first, second):
-        one.run("redo")
+    for run in (first, second):
+        run.run("redo")
     assert as_seen(second) == as_seen(first)
 
 
@@ -388,14 +388,14 @@ def test_names_that_no_file_can_have_are_refused(command: str, name: str) -> Non
 
 
 def test_two_sessions_at_once_are_both_kept(tmp_path: Path) -> None:
-    first, one = console_on("xor", tmp_path)
-    second, two = console_on("xor", tmp_path)
+    first, saver = console_on("xor", tmp_path)
+    second, other_saver = console_on("xor", tmp_path)
     first.run("set W1[0,0] = 0.7")
-    one.keep(first)
+    saver.keep(first)
     second.run("step 9")
-    two.keep(second)
+    other_saver.keep(second)
     first.run("step 5")
-    one.keep(first)
+    saver.keep(first)
     later, _ = console_on("xor", tmp_path)
     later.run("resume")
     assert later.debugger.moment == 5

@@ -251,11 +251,11 @@ def test_what_gets_no_gradient_by_definition_must_get_zeros() -> None:
     chosen = Where(less, x, y, name="chosen")
     graph = Graph.of(Sum(Mul(chosen, Detach(x, name="fixed"), name="m"), name="cost"))
     verdicts = check(graph)
-    assert {one.judgement for one in verdicts} == {"right"}
+    assert {verdict.judgement for verdict in verdicts} == {"right"}
     by_rule = {
-        (graph.nodes[one.node].label, graph.nodes[one.source].label)
-        for one in verdicts
-        if one.against == "rule"
+        (graph.nodes[verdict.node].label, graph.nodes[verdict.source].label)
+        for verdict in verdicts
+        if verdict.against == "rule"
     }
     assert by_rule == {("less", "x"), ("less", "y"), ("chosen", "less"), ("fixed", "x")}
 
@@ -304,20 +304,20 @@ def test_of_a_large_array_some_entries_are_tried_the_steepest_among_them() -> No
 def test_neither_the_plan_nor_the_nodes_are_changed(activation: Any) -> None:
     graph = network(activation=activation)
     plan, twin = compile_plan(graph), compile_plan(network(activation=activation))
-    for one in (plan, twin):
-        step(one)
-        one.feed(1)
+    for each_plan in (plan, twin):
+        step(each_plan)
+        each_plan.feed(1)
         for i in range(len(graph)):
-            one.forward(i)
+            each_plan.forward(i)
     kept = [dict(vars(node)) for node in graph.nodes]
     check(plan)
     check(plan, graph.index_of("W"))
     for node, before in zip(graph.nodes, kept, strict=True):
         assert vars(node).keys() == before.keys()
         assert all(vars(node)[key] is before[key] for key in before)
-    for one in (plan, twin):
+    for each_plan in (plan, twin):
         for i in reversed(range(len(graph))):
-            one.backward(i)
+            each_plan.backward(i)
     for i in range(len(graph)):
         np.testing.assert_array_equal(plan.value(i), twin.value(i))
         np.testing.assert_array_equal(plan.gradient(i), twin.gradient(i))
@@ -362,7 +362,7 @@ def test_a_rule_to_which_nothing_comes_back_is_tried_with_something(value: Any) 
 def test_a_rule_is_not_blamed_for_the_infinity_that_came_to_it() -> None:
     x = Input("x", value=np.zeros(2))
     graph = Graph.of(Sum(Sqrt(Mul(x, x, name="square")), name="cost"))
-    judged = {graph.nodes[one.node].label: one.judgement for one in check(graph)}
+    judged = {graph.nodes[verdict.node].label: verdict.judgement for verdict in check(graph)}
     assert judged["square"] == "undefined"
 
 
