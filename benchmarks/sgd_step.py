@@ -59,8 +59,8 @@ def check_agreement(engines: list[Engine], steps: int) -> None:
     for other in engines:
         if isinstance(other, Compiled):
             assert running.costs == other.costs, other.name
-            for one, two in zip(running.parameters(), other.parameters(), strict=True):
-                assert one.tobytes() == two.tobytes(), f"{other.name} differs from running"
+            for parameter, same in zip(running.parameters(), other.parameters(), strict=True):
+                assert parameter.tobytes() == same.tobytes(), f"{other.name} differs from running"
 
 
 def compare(name: str, rounds: int, dtype: str | None = None) -> list[str]:

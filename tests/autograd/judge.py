@@ -48,7 +48,7 @@ def backward_pass(gradient: Any, end: Any) -> Any:
     order = list(toposort(end))
     number = {id(node): i for i, node in enumerate(reversed(order))}
     count = len(order)
-    one: dict[str, Any] = {
+    this_pass: dict[str, Any] = {
         "kinds": [made[id(node)][0] for node in reversed(order)],
         "values": [made[id(node)][1] for node in reversed(order)],
         "ids": [id(getval(made[id(node)][3])) for node in reversed(order)],
@@ -59,11 +59,11 @@ def backward_pass(gradient: Any, end: Any) -> Any:
     outgrads = {end: (gradient, False)}
     for node in order:
         outgrad = outgrads.pop(node)
-        one["own"][number[id(node)]] = copied(outgrad[0])
+        this_pass["own"][number[id(node)]] = copied(outgrad[0])
         for parent, ingrad in zip(node.parents, node.vjp(outgrad[0]), strict=False):
-            one["sent"][number[id(node)]].append(copied(ingrad))
+            this_pass["sent"][number[id(node)]].append(copied(ingrad))
             outgrads[parent] = core.add_outgrads(outgrads.get(parent), ingrad)
-    passes.append(one)
+    passes.append(this_pass)
     return outgrad[0]
 
 

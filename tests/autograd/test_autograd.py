@@ -18,10 +18,10 @@ pytestmark = pytest.mark.skipif(not installed("autograd"), reason="autograd is m
 
 def right_passes(folder: Path, *arguments: str) -> list[dict[str, Any]]:
     """Return the passes of the program as the judge has seen them, its takes as inputs."""
-    return [as_shown(one) for one in judged(JUDGE, PROGRAM, folder, *arguments)]
+    return [as_shown(judged_pass) for judged_pass in judged(JUDGE, PROGRAM, folder, *arguments)]
 
 
-def as_shown(one: dict[str, Any]) -> dict[str, Any]:
+def as_shown(judged_pass: dict[str, Any]) -> dict[str, Any]:
     """Return a pass in which each part that was taken of an argument is one input.
 
     Its gradient is the sum of those of the takes; of more than two, the order is not known here.
@@ -34,27 +34,27 @@ def as_shown(one: dict[str, Any]) -> dict[str, Any]:
     whole: set[int] = set()
     keys = ("kinds", "values", "ids", "inbound", "own", "sent")
     made: dict[str, list[Any]] = {key: [] for key in keys}
-    for i, kind in enumerate(one["kinds"]):
-        below = one["inbound"][i]
+    for i, kind in enumerate(judged_pass["kinds"]):
+        below = judged_pass["inbound"][i]
         is_part = kind == "container_take" and below[0] in whole
         is_input = kind == "argument" or is_part
-        holds = isinstance(one["values"][i], list | tuple | dict)
+        holds = isinstance(judged_pass["values"][i], list | tuple | dict)
         if is_input and holds:
             whole.add(i)
             continue
         if is_input:
-            takes.setdefault(one["ids"][i], []).append(one["own"][i])
-            if one["ids"][i] in inputs:
-                new[i] = inputs[one["ids"][i]]
+            takes.setdefault(judged_pass["ids"][i], []).append(judged_pass["own"][i])
+            if judged_pass["ids"][i] in inputs:
+                new[i] = inputs[judged_pass["ids"][i]]
                 continue
-            inputs[one["ids"][i]] = len(made["kinds"])
+            inputs[judged_pass["ids"][i]] = len(made["kinds"])
         new[i] = len(made["kinds"])
         made["kinds"].append(None if is_input else kind)
-        made["values"].append(None if holds else one["values"][i])
-        made["ids"].append(one["ids"][i])
+        made["values"].append(None if holds else judged_pass["values"][i])
+        made["ids"].append(judged_pass["ids"][i])
         made["inbound"].append([] if is_input else [new[j] for j in below])
-        made["own"].append(None if holds else one["own"][i])
-        made["sent"].append([] if is_input else [_number(x) for x in one["sent"][i]])
+        made["own"].append(None if holds else judged_pass["own"][i])
+        made["sent"].append([] if is_input else [_number(x) for x in judged_pass["sent"][i]])
     for key, i in inputs.items():
         parts = takes[key]
         made["own"][i] = sum(parts[1:], start=parts[0]) if len(parts) <= 2 else None
@@ -78,7 +78,7 @@ def test_a_program_ends_as_it_does_alone(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize("name", ["network", "many_uses"])
 def test_every_number_is_that_of_the_judge(tmp_path: Path, name: str) -> None:
     program = HERE / "programs" / f"{name}.py"
-    right = [as_shown(one) for one in judged(JUDGE, program, tmp_path)]
+    right = [as_shown(judged_pass) for judged_pass in judged(JUDGE, program, tmp_path)]
     assert len(right) > 16
     assert differences(right, recorded(program, tmp_path)) == []
 
@@ -100,8 +100,11 @@ def test_stepping_goes_back_and_forth(tmp_path: Path) -> None:
         "-m", "mfdebug", tmp_path / "run.mfrun", "--batch", "--json", *arguments, folder=tmp_path
     )
     found = [json.loads(line) for line in done.stdout.splitlines()]
-    shown = [one["result"] for one in found if one["command"].startswith("print")]
-    weights = [next(x for x in one["values"] if getattr(x, "shape", ()) == (3, 4)) for one in right]
+    shown = [answer["result"] for answer in found if answer["command"].startswith("print")]
+    weights = [
+        next(x for x in judged_pass["values"] if getattr(x, "shape", ()) == (3, 4))
+        for judged_pass in right
+    ]
     assert shown == [weights[step].tolist() for step in (3, 0, 2, 1)]
 
 

@@ -241,8 +241,8 @@ def test_what_is_no_key_is_refused(text: str) -> None:
 
 def test_every_key_that_ships_can_be_written_and_none_clashes() -> None:
     Keys().check()
-    for one in BOUND.values():
-        for key in one.keys:
+    for binding in BOUND.values():
+        for key in binding.keys:
             if key not in ("escape", "enter", "ctrl+c"):
                 assert read_key(written(key)) == key
 
@@ -317,6 +317,6 @@ def test_the_page_of_settings_names_every_binding_and_its_example_is_right(confi
     page = (ROOT / "docs" / "settings.md").read_text(encoding="utf-8")
     example = page.partition("```toml\n")[2].partition("```")[0]
     assert read(config, example).keys["step"] == ("j", "space")
-    for one in BOUND.values():
-        keys = " ".join(f"`{written(key)}`" for key in one.keys)
-        assert f"| `{one.id}` | {keys} | {one.words} |\n" in page
+    for binding in BOUND.values():
+        keys = " ".join(f"`{written(key)}`" for key in binding.keys)
+        assert f"| `{binding.id}` | {keys} | {binding.words} |\n" in page

@@ -135,7 +135,7 @@ def rings_left() -> list[str]:
         except OSError:
             continue
         # A question about a node stands beside its ring for a moment.
-        found -= {one for one in found if re.sub(r"\.(ask|answer)$", "", one) in mapped}
+        found -= {ring for ring in found if re.sub(r"\.(ask|answer)$", "", ring) in mapped}
     return sorted(found)
 
 

@@ -197,7 +197,9 @@ def graph_form(random: Random) -> bytes:
             node["value"] = _given(random) if random.random() < max(odd, 0.2) else 0.5
             node["trainable"] = random.choice((True, False))
         else:
-            known = [one["name"] for one in nodes if isinstance(one, dict) and "name" in one]
+            known = [
+                other["name"] for other in nodes if isinstance(other, dict) and "name" in other
+            ]
             least, most = OPS[op].arity
             count = random.choice((least, least, most or 3))
             node["inputs"] = [
@@ -205,7 +207,7 @@ def graph_form(random: Random) -> bytes:
             ]
             if attributes := OPS[op].attributes:
                 named = random.sample(sorted(attributes), random.randrange(len(attributes) + 1))
-                node["attrs"] = {one: _attribute(random) for one in named}
+                node["attrs"] = {attribute: _attribute(random) for attribute in named}
         if random.random() < odd:
             node[random.choice([*node, "attrs", "shape", "value", "inputs", "x"])] = _value(random)
         nodes.append(_value(random) if random.random() < odd / 4 else node)

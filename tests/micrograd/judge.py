@@ -62,8 +62,8 @@ def snapshot(cost: Any, data: dict[int, Any]) -> None:
 
     def visit(value: Any) -> None:
         if id(value) not in number:
-            for one in operands(value):
-                visit(one)
+            for operand in operands(value):
+                visit(operand)
             number[id(value)] = len(nodes)
             nodes.append(value)
 
@@ -78,7 +78,7 @@ def snapshot(cost: Any, data: dict[int, Any]) -> None:
                 else type(value).__name__
                 for value in nodes
             ],
-            "inbound": [[number[id(one)] for one in operands(value)] for value in nodes],
+            "inbound": [[number[id(operand)] for operand in operands(value)] for value in nodes],
             "values": [float(data[id(value)]) for value in nodes],
             "own": [float(value.grad) for value in nodes],
             "sent": [[float(x) for x in sent(v)] if operands(v) else [] for v in nodes],

@@ -68,7 +68,7 @@ def test_another_learning_rate_is_seen(tmp_path: Path) -> None:
 def test_stepping_goes_back_and_forth(tmp_path: Path) -> None:
     run = recorded(PROGRAMS / "own_class.py", tmp_path)
     right = judged(JUDGE, PROGRAMS / "own_class.py", tmp_path)
-    costs = [one["values"][-1] for one in right]
+    costs = [judged_pass["values"][-1] for judged_pass in right]
     lines = []
     for step in (3, 0, 4, 1):
         lines += [f"goto sgd {step}", "until cost", "print cost"]
@@ -77,7 +77,7 @@ def test_stepping_goes_back_and_forth(tmp_path: Path) -> None:
         "-m", "mfdebug", tmp_path / "run.mfrun", "--batch", "--json", *arguments, folder=tmp_path
     )
     found = [json.loads(line) for line in done.stdout.splitlines()]
-    shown = [one["result"] for one in found if one["command"] == "print cost"]
+    shown = [answer["result"] for answer in found if answer["command"] == "print cost"]
     assert shown == [costs[step] for step in (3, 0, 4, 1)]
     assert len(run) == 5
 

@@ -16,8 +16,8 @@ from miniflow.lesson import forward_pass
 
 def valued(node: Node) -> float:
     graph = mf.Graph.of(node)
-    for one in graph.nodes:
-        one.forward()
+    for each_node in graph.nodes:
+        each_node.forward()
     return float(node.value)
 
 

@@ -42,8 +42,8 @@ def test_all_numbers_are_those_of_the_layer(name: str, data: st.DataObject) -> N
     cost = Sum(Mul(op, Input("weights", value=weights), name="m"), name="cost")
     graph = Graph.of(cost, dtype=data.draw(st.sampled_from(["float64", "float32"])))
     opened, inner = unroll(graph, "op")
-    assert [one for one in opened.names() if one not in inner] == graph.names()
-    assert all(one.startswith("op/") for one in inner)
+    assert [name for name in opened.names() if name not in inner] == graph.names()
+    assert all(name.startswith("op/") for name in inner)
     plans = passed(graph), passed(opened)
     for label, i in graph.by_name.items():
         there = opened.by_name[label]

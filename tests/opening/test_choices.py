@@ -41,7 +41,7 @@ def test_the_groups_are_those_of_the_readme() -> None:
 def test_every_shipped_graph_and_demo_is_offered_once(tmp_path: Path) -> None:
     found = [choice for choice in choices([], tmp_path) if not choice.demo]
     assert sorted(choice.target for choice in found) == sorted(
-        one.name for one in [*shipped(), *shipped_models(), *shipped_runs()]
+        example.name for example in [*shipped(), *shipped_models(), *shipped_runs()]
     )
     demos = [choice for choice in choices([], tmp_path) if choice.demo]
     assert [Path(choice.target).stem for choice in demos] == list(DEMOS)

@@ -85,7 +85,7 @@ def run(
             if rates:
                 rates.step()
         if step in SEEN:
-            seen[step] = [one.detach().numpy().ravel().tolist() for one in p]
+            seen[step] = [parameter.detach().numpy().ravel().tolist() for parameter in p]
     return {"costs": costs[:: STEPS // 10], "parameters": seen}
 
 

@@ -1,64 +1,28 @@
-"""Every op forward and backward, and every optimizer, against PyTorch.
+"""Every op forward and backward against PyTorch.
 
-Through the real engine: a graph of one op, its plan stepped. Where our convention is another one
-than PyTorch's it stands in `CONVENTIONS`, with the reason.
+Through the real engine: a graph of one op, its plan stepped.
 """
 
 from __future__ import annotations
 
 import zlib
-from array import array
 from collections.abc import Callable, Iterator
 from itertools import product
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
 
-from miniflow.graph import Graph, Training
+from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import OPS
 from miniflow.ops.arithmetic import Mul
-from miniflow.ops.cost import MSE
 from miniflow.ops.reduce import Sum
 from miniflow.plans.arrays import ArrayPlan
-from miniflow.training.optimizers import (
-    OPTIMIZERS,
-    SGD,
-    Adagrad,
-    Adam,
-    AdamW,
-    Momentum,
-    Optimizer,
-    RMSProp,
-)
+from tests.peers.compared_ops import EDGES, EDGES32, Array, Case, compare
 
 torch: Any = pytest.importorskip("torch", reason="needs PyTorch: pip install -e '.[test,peers]'")
-
-Array = NDArray[Any]
-EDGES = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 1e300, -1e300, 1e-300, 5e-324, -5e-324)
-EDGES32 = (0.0, -0.0, 1.0, -1.0, np.inf, -np.inf, np.nan, 3e38, -3e38, 1e-38, 1e-45, -1e-45)
-
-
-class Case(NamedTuple):
-    """An op on inputs of these shapes, and the same in PyTorch.
-
-    `draw` makes random inputs; `edges` is whether values at the edge of floats are tried too.
-    """
-
-    op: str
-    shapes: tuple[tuple[int, ...], ...]
-    theirs: Callable[..., Any]
-    attributes: dict[str, Any] = {}  # noqa: RUF012 - nobody changes it
-    draw: Callable[[np.random.Generator, tuple[int, ...]], Array] = lambda rng, shape: rng.normal(
-        size=shape
-    )
-    edges: bool = True
-
-    def __str__(self) -> str:
-        shapes = " ".join("x".join(map(str, shape)) or "()" for shape in self.shapes)
-        return f"{self.op} {shapes} {self.attributes or ''}".strip()
+nn = torch.nn.functional
 
 
 def positive(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:
@@ -85,29 +49,6 @@ def first_winner(select: Callable[..., Any]) -> Callable[..., Any]:
     return gate
 
 
-# Where a value is NaN our gradients are others than PyTorch's; what they are is no convention of
-# mathematics, only of each library.
-CONVENTIONS = {
-    "ReLU": "of NaN: 0, as nothing greater than 0 came in; PyTorch passes the gradient on",
-    "Elu": "of NaN: NaN; PyTorch passes the gradient on",
-    "Selu": "of NaN: NaN; PyTorch passes the gradient on",
-    "HardSigmoid": "of NaN: 0, as nn.hardsigmoid has it; nn.hardtanh passes the gradient on",
-    "Abs": "of NaN: NaN, which has no sign; PyTorch sends 0",
-    "MAE": "of NaN: NaN, which has no sign; PyTorch sends 0",
-    "Max": "NaN wins nothing: no input equals the value; PyTorch sends the gradient to the NaN",
-    "Min": "NaN wins nothing: no input equals the value; PyTorch sends the gradient to the NaN",
-    "MaxPool": "NaN wins nothing: no entry equals the value; PyTorch sends the gradient to the NaN",
-}
-SIGNS_OF_ZERO = {
-    "ReLU": "of -0.0: 0.0, the greater of two equals is either; PyTorch keeps -0.0",
-    "Clip": "of -0.0 at a limit of 0: either, they are equal",
-    "Elu": "of -0.0: 0.0, the sum of both sides; PyTorch keeps -0.0",
-    "Selu": "of -0.0: 0.0, the sum of both sides; PyTorch keeps -0.0",
-    "HardSigmoid": "of a limit of 0: either, they are equal",
-    "Max": "of 0.0 and -0.0: either, they are equal",
-    "Min": "of 0.0 and -0.0: either, they are equal",
-    "MaxPool": "of 0.0 and -0.0: either, they are equal",
-}
 # Not tried at the edge of floats: sums there depend on the order in which they are added up, and
 # PyTorch's own formulas of some go over to others.
 
@@ -136,7 +77,7 @@ def recurrent(op: str, reverse: bool, activation: str = "tanh", output: str = "h
         if not begin:
             zeros = x.new_zeros(x.shape[1], weights[1].shape[1])
             begin = (zeros, zeros) if op == "LSTM" else (zeros,)
-        state: Any = tuple(one[None] for one in begin)
+        state: Any = tuple(array[None] for array in begin)
         # One step at a time: only so PyTorch shows the cells between.
         found = []
         for step in x.flip(0).split(1) if reverse else x.split(1):
@@ -151,7 +92,6 @@ def recurrent(op: str, reverse: bool, activation: str = "tanh", output: str = "h
     return layer
 
 
-nn = torch.nn.functional
 CASES = [
     Case("Sigmoid", ((4, 3),), torch.sigmoid),
     Case("Tanh", ((4, 3),), torch.tanh),
@@ -312,59 +252,6 @@ def test_every_op_is_compared() -> None:
     assert {case.op for case in CASES} | apart == set(OPS)
 
 
-def ours(case: Case, inputs: list[Array], weights: Array, dtype: str) -> list[Array]:
-    """Return the op's value and the gradients of a weighted sum of it."""
-    nodes = [Input(f"x{i}", value=value, trainable=True) for i, value in enumerate(inputs)]
-    op = OPS[case.op](*nodes, name="op", **case.attributes)
-    graph = Graph.of(Sum(Mul(op, Input("weights", value=weights)), name="cost"), dtype=dtype)
-    plan = ArrayPlan(graph, graph.shapes())
-    plan.feed(0)
-    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
-    return [
-        plan.value(graph.index[op]).copy(),
-        *(plan.gradient(graph.index[node]).copy() for node in nodes),
-    ]
-
-
-def theirs(case: Case, inputs: list[Array], weights: Array) -> list[Array]:
-    tensors = [torch.tensor(value, requires_grad=True) for value in inputs]
-    value = case.theirs(*tensors)
-    if value.requires_grad:
-        (value * torch.tensor(weights)).sum().backward()
-    # Of conditions and of what is detached PyTorch has no gradient; ours is 0.
-    sent = [torch.zeros_like(one) if one.grad is None else one.grad for one in tensors]
-    return [value.detach().numpy(), *(one.numpy() for one in sent)]
-
-
-def compare(case: Case, inputs: list[Array], dtype: str) -> None:
-    shape = case.theirs(*(torch.tensor(one) for one in inputs)).shape
-    weights = np.linspace(0.5, 2.0, int(np.prod(shape)), dtype=dtype).reshape(shape)
-    tolerance = 1e-12 if dtype == "float64" else 3e-5
-    found, wanted = ours(case, inputs, weights, dtype), theirs(case, inputs, weights)
-    for what, mine, other in zip(("value", *case.shapes), found, wanted, strict=True):
-        assert mine.dtype == other.dtype == np.dtype(dtype)
-        if what != "value" and case.op in CONVENTIONS and not _all_numbers(inputs):
-            continue
-        size = np.max(np.abs(other), initial=0.0, where=np.isfinite(other))
-        # Products of rows: what is small beside them is rounding.
-        summed = case.op.endswith("Norm") or case.op in (
-            *("MatMul", "Linear", "LogSoftmax", "Attention", "Einsum", "Resize"),
-            *("RNN", "LSTM", "GRU"),
-        )
-        beside = tolerance * size if summed else tolerance * 1e-3
-        np.testing.assert_allclose(mine, other, tolerance, beside, err_msg=f"{case}: {what}")
-        if what == "value" and case.op not in SIGNS_OF_ZERO:
-            zeros = (mine == 0) & (other == 0)
-            assert (np.signbit(mine) == np.signbit(other))[zeros].all(), f"{case}: signs of zero"
-
-
-def _all_numbers(inputs: list[Array]) -> bool:
-    """Whether neither an input nor a difference of two is NaN."""
-    with np.errstate(all="ignore"):
-        ends = [inputs[0] - other for other in inputs[1:] if other.shape == inputs[0].shape]
-    return not any(np.isnan(one).any() for one in [*inputs, *ends])
-
-
 @pytest.mark.parametrize("dtype", ["float64", "float32"])
 @pytest.mark.parametrize("case", CASES, ids=str)
 def test_random_inputs(case: Case, dtype: str) -> None:
@@ -441,85 +328,6 @@ def test_sigmoid_cross_entropy(dtype: str) -> None:
         np.testing.assert_allclose(plan.cost(), cost.item(), rtol=tolerance)
         found = plan.gradient(graph.by_name["z"])
         np.testing.assert_allclose(found, tensor.grad.numpy(), rtol=tolerance, atol=tolerance / 10)
-
-
-# Optimizers ------------------------------------------------------------------------------------
-
-STEPS = 100
-RATE, LATER = 0.05, 0.01
-TRAINED: list[tuple[Optimizer, Callable[[Any], Any]]] = [
-    (SGD(RATE), lambda p: torch.optim.SGD(p, RATE)),
-    (Momentum(RATE), lambda p: torch.optim.SGD(p, RATE, momentum=0.9)),
-    (Momentum(RATE, 0.5), lambda p: torch.optim.SGD(p, RATE, momentum=0.5)),
-    (Adam(RATE), lambda p: torch.optim.Adam(p, RATE)),
-    (
-        Adam(RATE, 0.8, 0.99, 1e-6),
-        lambda p: torch.optim.Adam(p, RATE, betas=(0.8, 0.99), eps=1e-6),
-    ),
-    (AdamW(RATE), lambda p: torch.optim.AdamW(p, RATE)),
-    (RMSProp(RATE), lambda p: torch.optim.RMSprop(p, RATE)),
-    (Adagrad(RATE), lambda p: torch.optim.Adagrad(p, RATE)),
-]
-
-
-def test_every_optimizer_is_compared() -> None:
-    assert {type(optimizer) for optimizer, _ in TRAINED} == set(OPTIMIZERS.values())
-
-
-@pytest.mark.parametrize(("optimizer", "other"), TRAINED, ids=[str(one)[:40] for one, _ in TRAINED])
-def test_trajectories(optimizer: Optimizer, other: Callable[[Any], Any]) -> None:
-    rng = np.random.default_rng(3)
-    x, y = rng.normal(size=(20, 4)), rng.normal(size=(20, 2))
-    first = [rng.normal(size=shape) for shape in ((4, 5), (5,), (5, 2), (2,))]
-    w1, b1, w2, b2 = (Input(f"p{i}", value=p, trainable=True) for i, p in enumerate(first))
-    hidden = OPS["Tanh"](OPS["Linear"](Input("x", value=x), w1, b1))
-    cost = MSE(Input("y", value=y), OPS["Linear"](hidden, w2, b2))
-    graph = Graph.of(cost, training=Training(optimizer))
-    plan = ArrayPlan(graph, graph.shapes())
-    tensors = [torch.tensor(p, requires_grad=True) for p in first]
-    trained = other(tensors)
-    for step in range(STEPS):
-        if step == STEPS // 2:
-            plan.set_learning_rate(LATER)
-            trained.param_groups[0]["lr"] = LATER
-        costs = array("d")
-        plan.run(step, 1, costs)
-        trained.zero_grad()
-        out = torch.tanh(torch.tensor(x) @ tensors[0] + tensors[1]) @ tensors[2] + tensors[3]
-        theirs = ((torch.tensor(y) - out) ** 2).mean()
-        theirs.backward()
-        trained.step()
-        np.testing.assert_allclose(costs[0], theirs.item(), rtol=1e-10)
-        for place, tensor in zip(graph.trainables, tensors, strict=True):
-            np.testing.assert_allclose(
-                plan.value(place), tensor.detach().numpy(), rtol=1e-10, atol=1e-12
-            )
-
-
-@pytest.mark.parametrize("shape", [(20, 4), (6, 4, 3)])
-def test_a_trained_batch_norm(shape: tuple[int, ...]) -> None:
-    rng = np.random.default_rng(4)
-    x, y = rng.normal(2, 3, size=(2, *shape))
-    first = [rng.normal(size=4), rng.normal(size=4)]
-    w, b = (Input(f"p{i}", value=p, trainable=True) for i, p in enumerate(first))
-    norm = OPS["BatchNorm"](Input("x", value=x), w, b, name="norm")
-    graph = Graph.of(MSE(Input("y", value=y), norm), training=Training(SGD(RATE)))
-    plan = ArrayPlan(graph, graph.shapes())
-    module = (torch.nn.BatchNorm1d if len(shape) < 4 else torch.nn.BatchNorm2d)(4).double()
-    with torch.no_grad():
-        module.weight.copy_(torch.tensor(first[0]))
-        module.bias.copy_(torch.tensor(first[1]))
-    trained = torch.optim.SGD(module.parameters(), RATE)
-    for step in range(STEPS):
-        plan.run(step, 1, array("d"))
-        trained.zero_grad()
-        ((torch.tensor(y) - module(torch.tensor(x))) ** 2).mean().backward()
-        trained.step()
-        for place, tensor in zip(graph.trainables, module.parameters(), strict=True):
-            np.testing.assert_allclose(plan.value(place), tensor.detach().numpy(), 1e-10, 1e-12)
-        for name, array_ in plan.lasting(graph.index_of("norm")).items():
-            theirs = dict(module.named_buffers())[name].numpy()
-            np.testing.assert_allclose(array_, theirs, 1e-12)
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

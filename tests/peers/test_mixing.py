@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.peers.test_against_torch import EDGES, EDGES32, Array, Case, compare, ours
+from tests.peers.compared_ops import EDGES, EDGES32, Array, Case, compare, ours
 
 torch: Any = pytest.importorskip("torch", reason="needs PyTorch: pip install -e '.[test,peers]'")
 nn = torch.nn.functional

@@ -100,7 +100,7 @@ def by_pytorch(name: str) -> dict[str, Any]:
         cost = network.cost(tensors)
         cost.backward()
         if not found:
-            norms = {label: float(one.grad.norm()) for label, one in parameters.items()}
+            norms = {label: float(tensor.grad.norm()) for label, tensor in parameters.items()}
             found = {"cost": cost.item(), "gradients": norms}
         found["last"] = cost.item()
         optimizer.step()

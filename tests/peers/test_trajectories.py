@@ -60,8 +60,8 @@ OURS: dict[str, Training] = {
 
 def test_every_optimizer_and_schedule_is_compared() -> None:
     assert set(OURS) == set(THEIRS)
-    assert {type(one.optimizer) for one in OURS.values()} == set(OPTIMIZERS.values())
-    kinds = {type(one.schedule) for one in OURS.values() if one.schedule is not None}
+    assert {type(training.optimizer) for training in OURS.values()} == set(OPTIMIZERS.values())
+    kinds = {type(training.schedule) for training in OURS.values() if training.schedule is not None}
     assert kinds == set(SCHEDULES.values())
 
 

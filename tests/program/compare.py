@@ -74,7 +74,7 @@ def independent_passes(path: Path) -> list[PassSeen]:
     """Return the passes that the independent recorder has written."""
     found = pickle.loads(path.read_bytes())
     nodes: list[tuple[str, list[int]]] = found["nodes"]
-    seen = [_independent(one, nodes) for one in found["passes"]]
+    seen = [_independent(recorded, nodes) for recorded in found["passes"]]
     end = _numbers(found["leaves"])
     for each in seen:
         each.end = end
@@ -82,29 +82,33 @@ def independent_passes(path: Path) -> list[PassSeen]:
 
 
 def _numbers(held: dict[int, Any]) -> dict[int, Array]:
-    found = ((i, number(one)) for i, one in held.items())
+    found = ((i, number(value)) for i, value in held.items())
     return {i: array for i, array in found if array is not None}
 
 
-def _independent(one: dict[str, Any], nodes: list[tuple[str, list[int]]]) -> PassSeen:
+def _independent(recorded: dict[str, Any], nodes: list[tuple[str, list[int]]]) -> PassSeen:
     kinds, inbound = [kind for kind, _ in nodes], [sources for _, sources in nodes]
-    made = PassSeen(kinds, inbound, one["forward"], bool(one["backward"]), fault=one["fault"])
-    made.goes_back_from = one["backward"][0] if one["backward"] else -1
-    for i, held in one["values"].items():
+    made = PassSeen(
+        kinds, inbound, recorded["forward"], bool(recorded["backward"]), fault=recorded["fault"]
+    )
+    made.goes_back_from = recorded["backward"][0] if recorded["backward"] else -1
+    for i, held in recorded["values"].items():
         array = number(held)
         if array is not None:
             made.values[i] = array
         elif held is not None:
             made.texts.add(i)
     made.inputs = {i: made.values[i] for i in made.values if not inbound[i]}
-    made.begun = _numbers(one["leaves"])
-    for i, after in one["inputs_after"].items():
-        for input_index, (old, new) in enumerate(zip(one["inputs_before"][i], after, strict=True)):
+    made.begun = _numbers(recorded["leaves"])
+    for i, after in recorded["inputs_after"].items():
+        for input_index, (old, new) in enumerate(
+            zip(recorded["inputs_before"][i], after, strict=True)
+        ):
             was, is_ = number(old), number(new)
             first = inbound[i].index(inbound[i][input_index])
             if is_ is not None and (was is None or not same(was, is_)) and input_index == first:
                 made.changed[i, input_index] = is_
-    for i, sent in one["gradients"].items():
+    for i, sent in recorded["gradients"].items():
         for target, held in sent.items():
             if (array := number(held)) is None:
                 continue
@@ -178,12 +182,12 @@ def differences(expected: Sequence[PassSeen], seen: Sequence[PassSeen]) -> list[
     """Return what differs between two recordings of one run, a sentence each."""
     found: list[str] = []
     maps: list[dict[int, int] | None] = []
-    for at, (one, other) in enumerate(zip_longest(expected, seen)):
-        if one is None or other is None:
+    for at, (right, other) in enumerate(zip_longest(expected, seen)):
+        if right is None or other is None:
             found.append(f"{len(expected)} passes, {len(seen)} seen")
             break
-        found += [f"pass {at}: {words}" for words in difference(one, other)]
-        maps.append(mapping(one, other))
+        found += [f"pass {at}: {words}" for words in difference(right, other)]
+        maps.append(mapping(right, other))
     for at in range(len(maps)):
         found += [f"pass {at}: {words}" for words in _afterwards(at, expected, seen, maps)]
     return found
@@ -200,9 +204,9 @@ def _afterwards(
     An input may be fed by its own `forward`: what it held before and after that may be meant. What
     another graph began with must be said to be another's.
     """
-    one, to = expected[at], maps[at] or {}
+    fed, to = expected[at], maps[at] or {}
     later = [n for n in range(at + 1, len(maps)) if seen[n].line == seen[at].line]
-    for i in one.inputs.keys() & to.keys():
+    for i in fed.inputs.keys() & to.keys():
         there = to[i]
         told = seen[at].after.get(there)
         # The passes that had this very input in this very place.
@@ -213,20 +217,20 @@ def _afterwards(
         for n in {*again[:1], *graph[:1]}:
             right += [expected[n].begun.get(i), expected[n].values.get(i)]
         if not again:
-            right.append(one.end.get(i))
+            right.append(fed.end.get(i))
         if there in seen[at].others:
             back = {other: j for j, other in (maps[later[0]] or {}).items()} if later else {}
             j = back.get(there, -1)
             right = [expected[later[0]].begun.get(j), expected[later[0]].values.get(j)]
             if again:
-                yield f"{one.kinds[i]} {there} afterwards: another's, though it comes again"
+                yield f"{fed.kinds[i]} {there} afterwards: another's, though it comes again"
         elif told is None and not again and at < len(seen) - 1:
             # Of what the program has left long ago, the end need not be known.
             continue
         arrays = [array for array in right if array is not None]
         if arrays and (told is None or not any(same(array, told) for array in arrays)):
             shown = "nothing" if told is None else short(told)
-            yield f"{one.kinds[i]} {there} afterwards: {short(arrays[0])}, seen {shown}"
+            yield f"{fed.kinds[i]} {there} afterwards: {short(arrays[0])}, seen {shown}"
 
 
 def difference(expected: PassSeen, seen: PassSeen) -> list[str]:
@@ -288,19 +292,19 @@ def _cost(expected: PassSeen, seen: PassSeen, to: Mapping[int, int]) -> Iterator
 
 
 def _differing(
-    what: str, right: Mapping[Any, Array], seen: Mapping[Any, Array], one: PassSeen
+    what: str, right: Mapping[Any, Array], seen: Mapping[Any, Array], expected: PassSeen
 ) -> Iterator[str]:
     for key, array in right.items():
         node = key if isinstance(key, int) else key[0]
         if key not in seen:
-            yield f"{what} {one.kinds[node]} {key}: {short(array)}, not seen"
+            yield f"{what} {expected.kinds[node]} {key}: {short(array)}, not seen"
         elif not same(array, seen[key]):
-            yield f"{what} {one.kinds[node]} {key}: {short(array)}, seen {short(seen[key])}"
+            yield f"{what} {expected.kinds[node]} {key}: {short(array)}, seen {short(seen[key])}"
     for key in seen.keys() - right.keys():
         node = key if isinstance(key, int) else key[0]
-        if one.inbound[node]:
+        if expected.inbound[node]:
             # Of an input that no node of this pass has used, nothing is expected.
-            yield f"{what} {one.kinds[node]} {key}: nothing, seen {short(seen[key])}"
+            yield f"{what} {expected.kinds[node]} {key}: nothing, seen {short(seen[key])}"
 
 
 def mapping(expected: PassSeen, seen: PassSeen) -> dict[int, int] | None:
@@ -345,27 +349,27 @@ def _closed(pairs: list[Edge], expected: PassSeen, seen: PassSeen) -> dict[int, 
     back: dict[int, int] = {}
     todo = [*pairs]
     while todo:
-        one, other = todo.pop()
-        if to.get(one, other) != other or back.get(other, one) != one:
+        node, other = todo.pop()
+        if to.get(node, other) != other or back.get(other, node) != node:
             return None
-        if one in to:
+        if node in to:
             continue
-        if expected.kinds[one] != seen.kinds[other]:
+        if expected.kinds[node] != seen.kinds[other]:
             return None
-        if len(expected.inbound[one]) != len(seen.inbound[other]):
+        if len(expected.inbound[node]) != len(seen.inbound[other]):
             return None
-        to[one], back[other] = other, one
-        todo += zip(expected.inbound[one], seen.inbound[other], strict=True)
+        to[node], back[other] = other, node
+        todo += zip(expected.inbound[node], seen.inbound[other], strict=True)
     return to
 
 
-def _ends(one: PassSeen) -> list[int]:
-    used = {source for i in one.forward for source in one.inbound[i]}
-    return [i for i in one.forward if i not in used]
+def _ends(seen: PassSeen) -> list[int]:
+    used = {source for i in seen.forward for source in seen.inbound[i]}
+    return [i for i in seen.forward if i not in used]
 
 
-def _graph(one: PassSeen) -> str:
-    return " ".join(f"{i}={one.kinds[i]}{tuple(one.inbound[i])}" for i in one.forward)
+def _graph(seen: PassSeen) -> str:
+    return " ".join(f"{i}={seen.kinds[i]}{tuple(seen.inbound[i])}" for i in seen.forward)
 
 
 def short(array: Array) -> str:

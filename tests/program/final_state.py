@@ -19,13 +19,13 @@ def _final_state(held: dict[str, Any], names: list[str]) -> None:
     for name in names:
         if name == "pid":
             continue  # a child has another one each time
-        one = held[name]
-        if hasattr(one, "forward") and not isinstance(one, type):
-            gradients = getattr(one, "gradients", None)
+        value = held[name]
+        if hasattr(value, "forward") and not isinstance(value, type):
+            gradients = getattr(value, "gradients", None)
             sent = [bits(g) for g in gradients.values()] if isinstance(gradients, dict) else []
-            lines.append((name, type(one).__name__, bits(getattr(one, "value", None)), sent))
-        elif isinstance(one, (int, float, str)) or hasattr(one, "tobytes"):
-            lines.append((name, bits(one)))
+            lines.append((name, type(value).__name__, bits(getattr(value, "value", None)), sent))
+        elif isinstance(value, (int, float, str)) or hasattr(value, "tobytes"):
+            lines.append((name, bits(value)))
     with open(held["__file__"]) as file:
         text = file.read().split("def _final_state")[0]
     # A generator that the program has not seeded is another one each time.
@@ -37,8 +37,10 @@ def _final_state(held: dict[str, Any], names: list[str]) -> None:
     lines += [sys.gettrace(), sys.getprofile(), sys.getrecursionlimit(), threading.active_count()]
     # Each test has folders of its own for settings and sessions.
     lines += sorted(item for item in os.environ.items() if not item[0].startswith("XDG_"))
-    lines += [str(signal.getsignal(one)) for one in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)]
-    lines += [type(one).__name__ for one in (sys.stdin, sys.stdout, sys.stderr)]
+    lines += [
+        str(signal.getsignal(number)) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    ]
+    lines += [type(stream).__name__ for stream in (sys.stdin, sys.stdout, sys.stderr)]
     with open(os.path.join(os.path.dirname(held["__file__"]), "final-state.txt"), "w") as file:
         file.write("\n".join(map(str, lines)))
 

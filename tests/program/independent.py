@@ -33,15 +33,17 @@ def listed(node: Any, names: tuple[str, ...]) -> list[Any] | None:
     """Return the nodes of the first of these lists that a node has, or None without one."""
     for name in names:
         found = getattr(node, name, None)
-        if isinstance(found, list | tuple) and all(hasattr(one, "forward") for one in found):
+        if isinstance(found, list | tuple) and all(
+            hasattr(neighbour, "forward") for neighbour in found
+        ):
             return list(found)
     return None
 
 
 def number(node: Any) -> int:
     """Return a node's number; a new one's inputs get theirs before it."""
-    for one in () if id(node) in number_of else listed(node, INBOUND) or ():
-        number(one)
+    for source in () if id(node) in number_of else listed(node, INBOUND) or ():
+        number(source)
     if id(node) not in number_of:
         number_of[id(node)] = len(nodes)
         nodes.append(node)
@@ -69,10 +71,10 @@ def connected(node: Any, called: set[int]) -> bool:
     """Whether a chain of inputs and consumers leads from a node to one that was called."""
     seen, todo = {id(node)}, [node]
     while todo:
-        one = todo.pop()
-        if number_of.get(id(one)) in called:
+        reached = todo.pop()
+        if number_of.get(id(reached)) in called:
             return True
-        for other in (*(listed(one, INBOUND) or ()), *(listed(one, OUTBOUND) or ())):
+        for other in (*(listed(reached, INBOUND) or ()), *(listed(reached, OUTBOUND) or ())):
             if id(other) not in seen:
                 seen.add(id(other))
                 todo.append(other)
@@ -102,10 +104,10 @@ def note(node: Any, direction: str, method: Any, given: Any, named: Any) -> Any:
         passes.append({"forward": [], "backward": [], "fault": None, "leaves": leaves(), **begun})
     now, this, inbound = passes[-1], number(node), listed(node, INBOUND) or []
     if direction == "forward":
-        now["inputs_before"][this] = [value(one) for one in inbound]
-    for one in inbound:
-        if number(one) not in now["values"] and not listed(one, INBOUND):
-            now["values"][number(one)] = value(one)
+        now["inputs_before"][this] = [value(source) for source in inbound]
+    for source in inbound:
+        if number(source) not in now["values"] and not listed(source, INBOUND):
+            now["values"][number(source)] = value(source)
     try:
         result = method(node, *given, **named)
     except BaseException as error:
@@ -114,7 +116,7 @@ def note(node: Any, direction: str, method: Any, given: Any, named: Any) -> Any:
     if direction == "forward":
         now["forward"].append(this)
         now["values"][this] = value(node)
-        now["inputs_after"][this] = [value(one) for one in inbound]
+        now["inputs_after"][this] = [value(source) for source in inbound]
     else:
         now["backward"].append(this)
         sent = getattr(node, "gradients", None)

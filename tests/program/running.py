@@ -176,12 +176,12 @@ def independent(python: Python, program: Program, file: Path) -> list[str]:
 
 def answers(stdout: bytes) -> list[dict[str, Any]]:
     """Return the answers of `--json` to the commands."""
-    return [one for one in _parts(stdout) if isinstance(one, dict) and "command" in one]
+    return [part for part in _parts(stdout) if isinstance(part, dict) and "command" in part]
 
 
 def printed(stdout: bytes) -> bytes:
     """Return what the program itself has printed, of an output of `--json`."""
-    parts = (one for one in _parts(stdout) if not (isinstance(one, dict) and "command" in one))
+    parts = (part for part in _parts(stdout) if not (isinstance(part, dict) and "command" in part))
     return b"".join(p if isinstance(p, bytes) else f"{p['output']}\n".encode() for p in parts)
 
 

@@ -223,7 +223,7 @@ def test_passes_with_other_batches_have_their_own_shapes() -> None:
         session.run("goto 2")
         assert value(session, "shape(X)") == (12, 2)
         found = session.run("diff 12").data
-        assert "X" in {one["node"] for one in found["differences"]}
+        assert "X" in {difference["node"] for difference in found["differences"]}
 
 
 def test_one_sgd_step_is_one_pass_with_its_updates_from_the_first_that_has_any() -> None:

@@ -51,7 +51,7 @@ STEPS = 45
 FEW = ("housing", "overrides_ours", "raises_in_a_node")
 NEWEST = newest()
 ENDING = [program for program in PROGRAMS if program.ends and not program.asks]
-EIGHTH = [one for i, one in enumerate(ENDING) if i % 8 == 0 or one.name in FEW]
+EIGHTH = [program for i, program in enumerate(ENDING) if i % 8 == 0 or program.name in FEW]
 
 
 class Lab:
@@ -84,7 +84,7 @@ class Lab:
 @cache
 def lab(version: str, name: str) -> Lab:
     python = python_of(version)
-    (program,) = [one for one in PROGRAMS if one.name == name]
+    (program,) = [program for program in PROGRAMS if program.name == name]
     return Lab(python, program)
 
 
@@ -150,12 +150,12 @@ def test_it_ends_as_alone_under_single_steps(place: Lab) -> None:
     told = answers(ended.stdout)
     assert len(told) == STEPS + 1
     # Each graph of a program counts its own moments.
-    for name in {one.get("graph") for one in told}:
-        moments = [one["moment"] for one in told if one.get("graph") == name]
+    for name in {answer.get("graph") for answer in told}:
+        moments = [answer["moment"] for answer in told if answer.get("graph") == name]
         assert moments == sorted(moments)
     # An object a line has no place for a last line without an end.
     assert printed(ended.stdout).rstrip(b"\n") == place.alone.stdout.rstrip(b"\n")
-    own, right = (of_the_program(one.stderr, place.python) for one in (ended, place.alone))
+    own, right = (of_the_program(process.stderr, place.python) for process in (ended, place.alone))
     assert own == right
     assert ended.files == place.alone.files
 
@@ -164,13 +164,13 @@ def test_one_bit_that_differs_is_found() -> None:
     """What compares is itself compared: with a run in which one number after another is changed."""
     place = lab(RUNNING.version, "housing")
     expected, again = place.seen_by_others(), place.seen_by_others()
-    for one in expected:
-        one.cost_node = one.goes_back_from
-        one.cost = float(one.values[one.cost_node])
-    for at, one in enumerate(expected):
-        one.line = 0
-        following = expected[at + 1].inputs if at + 1 < len(expected) else one.end
-        one.after = {i: following[i] for i in one.inputs}
+    for expected_pass in expected:
+        expected_pass.cost_node = expected_pass.goes_back_from
+        expected_pass.cost = float(expected_pass.values[expected_pass.cost_node])
+    for at, expected_pass in enumerate(expected):
+        expected_pass.line = 0
+        following = expected[at + 1].inputs if at + 1 < len(expected) else expected_pass.end
+        expected_pass.after = {i: following[i] for i in expected_pass.inputs}
     assert differences(again, expected) == []
     for numbers in ("values", "sent", "own", "inputs", "after"):
         kept = getattr(expected[5], numbers)
@@ -204,7 +204,7 @@ def test_no_descriptor_is_open_in_a_program_that_is_not_open_alone(tmp_path: Pat
 
 
 def test_a_run_file_is_resumed_where_it_was_left(tmp_path: Path) -> None:
-    program = next(one for one in PROGRAMS if one.name == "housing")
+    program = next(program for program in PROGRAMS if program.name == "housing")
     file = tmp_path / "housing.mfrun"
     assert run(tmp_path / "here", program, record(RUNNING, program, file)).status == 0
     command = [sys.executable, "-m", "mfdebug", str(file)]
@@ -228,13 +228,13 @@ def test_a_run_file_is_resumed_where_it_was_left(tmp_path: Path) -> None:
             capture_output=True,
             check=True,
         )
-        shown.append([one["result"] for one in answers(done.stdout)[-3:]])
+        shown.append([answer["result"] for answer in answers(done.stdout)[-3:]])
         assert answers(done.stdout)[-1]["moment"] == left
     assert shown[0] == shown[1]
     states_of = list(states(opened(file)))
-    values = [one.values for one in states_of]
+    values = [state.values for state in states_of]
     (W1,) = [i for i, node in enumerate(opened(file).lines[0].nodes) if node.name == "W1"]
-    assert any(one[W1].tolist() == shown[0][1] for one in values)
+    assert any(held[W1].tolist() == shown[0][1] for held in values)
 
 
 # What a program can find out about itself, addresses left out.

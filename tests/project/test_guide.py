@@ -141,8 +141,8 @@ def test_what_a_page_links_to_is_there(page: str) -> None:
 def test_every_key_in_a_table_of_keys_exists(page: str) -> None:
     known = {key.key for command in COMMANDS.values() for key in command.keys}
     for place in (DebugScreen, OrderTree, NodePanel):
-        known |= {one.key for one in place.BINDINGS if isinstance(one, Binding)}
-    known |= {key for one in at("demo") for key in one.keys}
+        known |= {binding.key for binding in place.BINDINGS if isinstance(binding, Binding)}
+    known |= {key for binding in at("demo") for key in binding.keys}
     for table in re.findall(r"^\| keys? \|.*\n(?:\|.*\n)*", _page(page), re.MULTILINE):
         for row in table.splitlines()[2:]:
             for written in re.findall(r"`([^`]+)`", row.split("|")[1]):

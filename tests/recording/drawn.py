@@ -51,8 +51,10 @@ def passes(draw: st.DrawFn) -> Drawn:
     """Draw a structure and what a pass over it has made."""
     given = draw(structures())
     places = []
-    for i, one in enumerate(given.nodes):
+    for i, node in enumerate(given.nodes):
         places += [("v", i, -1), ("g", i, -1)]
-        places += [(tag, i, input_index) for input_index in range(len(one.inbound)) for tag in "sc"]
+        places += [
+            (tag, i, input_index) for input_index in range(len(node.inbound)) for tag in "sc"
+        ]
     chosen = draw(st.lists(st.sampled_from(places), unique=True))
     return Drawn(given, [(*place, draw(VALUES)) for place in chosen])

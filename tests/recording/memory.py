@@ -94,34 +94,34 @@ class MemoryRun:
         return len(self.seen)
 
     def steps(self, line: int) -> Sequence[int]:
-        return [i for i, one in enumerate(self.seen) if one.line == line]
+        return [i for i, seen in enumerate(self.seen) if seen.line == line]
 
     def outline(self, number: int) -> Outline:
-        one = self.seen[number]
+        seen = self.seen[number]
         return Outline(
             number,
-            one.line,
-            one.step,
-            one.went_back,
+            seen.line,
+            seen.step,
+            seen.went_back,
             self.kept(number),
-            one.complete,
-            one.cost,
-            one.fault,
+            seen.complete,
+            seen.cost,
+            seen.fault,
             self._graph(number),
         )
 
     def _graph(self, number: int) -> int:
         nodes = self.seen[number].nodes
-        return next(i for i, one in enumerate(self.seen) if one.nodes == nodes)
+        return next(i for i, seen in enumerate(self.seen) if seen.nodes == nodes)
 
     def nodes(self, number: int) -> Sequence[RecordedNode]:
         return self.structures[self.seen[number].line].nodes
 
     def numbers(self, number: int) -> Numbers | None:
-        one = self.seen[number]
+        seen = self.seen[number]
         if not self.kept(number):
             return None
-        return Numbers(one.values, one.changed, one.sent, one.own, one.texts)
+        return Numbers(seen.values, seen.changed, seen.sent, seen.own, seen.texts)
 
     def inputs(self, number: int) -> Mapping[int, Array]:
         return self.seen[number].began
@@ -134,19 +134,19 @@ class MemoryRun:
 
     def _after(self, number: int) -> dict[int, tuple[Array, bool]]:
         """Return what each input held next, and whether it was that very input."""
-        one = self.seen[number]
-        later = [other for other in self.seen[number + 1 :] if other.line == one.line]
+        seen = self.seen[number]
+        later = [other for other in self.seen[number + 1 :] if other.line == seen.line]
         found = {}
-        for i, node in enumerate(one.nodes):
+        for i, node in enumerate(seen.nodes):
             values = [other.began.get(i) for other in later if other.nodes[i] is node]
             seen_again = bool(values)
-            if not values and self.ending and i in one.end:
-                values = [one.end[i]]
+            if not values and self.ending and i in seen.end:
+                values = [seen.end[i]]
             if values and values[0] is not None:
                 found[i] = values[0], True
-            if seen_again or not later or i not in later[0].began or self._returns(one.line):
+            if seen_again or not later or i not in later[0].began or self._returns(seen.line):
                 continue
-            began = one.began.get(i)
+            began = seen.began.get(i)
             if i not in found or (began is not None and same(found[i][0], began)):
                 found[i] = later[0].began[i], False
         return found
@@ -267,7 +267,7 @@ class Loop:
             self.run.structures.append(self._structure(nodes, number))
         # The nodes may be new ones: a graph that is built again.
         line = self._lines[key]
-        seen = Seen(line, sum(one.line == line for one in self.run.seen), nodes)
+        seen = Seen(line, sum(earlier.line == line for earlier in self.run.seen), nodes)
         for i, node in enumerate(nodes):
             if not node.inbound_nodes:
                 value = _copy(node.value)
@@ -307,10 +307,10 @@ class Loop:
 
     def note_the_end(self) -> None:
         """Note what the inputs of all passes hold in the end."""
-        for one in self.run.seen:
-            for i, node in enumerate(one.nodes):
+        for seen in self.run.seen:
+            for i, node in enumerate(seen.nodes):
                 if not node.inbound_nodes and (value := _copy(node.value)) is not None:
-                    one.end[i] = value
+                    seen.end[i] = value
 
 
 def _each(graph: Sequence[Any]) -> Iterator[Any]:

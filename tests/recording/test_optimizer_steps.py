@@ -38,7 +38,7 @@ def passed(recording: Recording, w: float, x: float = 2.0, **more: Any) -> int:
 
 
 def form(name: str, *what: str, **more: Any) -> OptimizerForm:
-    made = optimizer(name, [0], *((0, one, F(0)) for one in what))
+    made = optimizer(name, [0], *((0, attribute, F(0)) for attribute in what))
     return OptimizerForm(**{**{f: getattr(made, f) for f in made.__struct_fields__}, **more})
 
 

@@ -70,20 +70,20 @@ def flat(numbers: Numbers) -> dict[tuple[str, int, int], Any]:
 @given(st.lists(passes(), min_size=1, max_size=4))
 def test_every_number_of_every_pass_survives(tmp_path: Path, drawn: list[Drawn]) -> None:
     with Recording(tmp_path / "r.mfrun") as recording:
-        for one in drawn:
-            recording.add(one.structure, *one.values)
+        for drawn_pass in drawn:
+            recording.add(drawn_pass.structure, *drawn_pass.values)
     reader = RunReader(tmp_path / "r.mfrun")
     assert len(reader) == len(drawn)
-    for number, one in enumerate(drawn):
+    for number, drawn_pass in enumerate(drawn):
         outline = reader.outline(number)
         assert (outline.whole, outline.complete) == (True, True)
-        assert outline.backward == bool(one.structure.backward)
+        assert outline.backward == bool(drawn_pass.structure.backward)
         assert reader.steps(outline.line)[outline.step] == number
         numbers, mapping = reader.numbers(number), reader.mapping(number)
         assert numbers is not None
         expected = {
             (tag, mapping[i], input_index): value
-            for tag, i, input_index, value in one.values
+            for tag, i, input_index, value in drawn_pass.values
             if not isinstance(value, str) and mapping[i] >= 0
         }
         found = flat(numbers)
@@ -481,7 +481,7 @@ def test_a_large_pass_is_shown_before_it_is_in_the_file(recording: Recording) ->
             assert same(found.values[1], x + number)
             # What a killed process would leave: all but the large row of this one pass.
             outlines = [elsewhere.outline(i) for i in range(number + 1)]
-            assert [one.whole for one in outlines] == [True] * number + [False]
+            assert [outline.whole for outline in outlines] == [True] * number + [False]
             assert elsewhere.numbers(number) is None
             assert elsewhere.inputs(number).keys() == {0}
         recording.writer.flush()

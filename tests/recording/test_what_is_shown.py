@@ -76,8 +76,8 @@ def compare_gradient(
                 if consumer in backward and graph.inbound[consumer][input_index] == i
             ]
             total = np.zeros(debugger.state.gradient(i).shape)
-            for one in sent:
-                total = total + one.reshape(total.shape)
+            for contribution in sent:
+                total = total + contribution.reshape(total.shape)
             assert same(debugger.state.gradient(i), total)
 
 
@@ -102,7 +102,7 @@ def test_every_moment_shows_what_the_loop_saw_forward_back_and_anyhow(name: str)
     run, lines = opened(name)
     draw = random.Random(name)
     for line, debugger in enumerate(lines.all()):
-        passes = [one for one in run.seen if one.line == line]
+        passes = [seen for seen in run.seen if seen.line == line]
         all_moments = moments(debugger)
         for moment in [*all_moments, *reversed(all_moments), *draw.choices(all_moments, k=60)]:
             assert debugger.cursor.go(moment) == moment
@@ -121,7 +121,7 @@ def test_a_live_run_shows_the_same_moments_as_a_recorded_one(name: str) -> None:
             debugger = debugger_of(other)
         except DebuggerError:
             break
-        compare(debugger, [one for one in run.seen if one.line == debugger.plan.line])
+        compare(debugger, [seen for seen in run.seen if seen.line == debugger.plan.line])
     assert run.ending
     assert len(live) == len(recorded)
     for mine, theirs in zip(live.all(), recorded.all(), strict=True):
@@ -135,7 +135,7 @@ def test_the_costs_of_the_curve_are_those_of_the_passes(name: str) -> None:
         last = moments(debugger)[-1]
         debugger.cursor.go(0)
         debugger.cursor.go(last)
-        costs = [one.cost for one in run.seen if one.line == line]
+        costs = [seen.cost for seen in run.seen if seen.line == line]
         found = np.array(debugger.cursor.costs)
         assert found.tobytes() == np.array(costs[: len(found)]).tobytes()
         assert len(costs) - len(found) <= 1

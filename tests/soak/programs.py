@@ -215,7 +215,7 @@ def _build(random: Random, inputs: int, ops: int, value: str) -> list[str]:
         lines.append(f"    n{i} = {name}({sources})")
     # All that nothing else takes goes into the cost, so that the graph is one.
     used = "\n".join(lines)
-    loose = [one for one in names if f"({one}" not in used and f", {one})" not in used]
+    loose = [name for name in names if f"({name}" not in used and f", {name})" not in used]
     cost = loose[0]
     for at, other in enumerate(loose[1:]):
         lines.append(f"    c{at} = Plus({cost}, {other})")
@@ -303,7 +303,7 @@ def judge(program: Program, python: Python, folder: Path, random: Random) -> lis
 
 def _other(ended: Ended, right: Ended, python: Python) -> list[str]:
     found = []
-    errors, alone_errors = (of_the_program(one.stderr, python) for one in (ended, right))
+    errors, alone_errors = (of_the_program(process.stderr, python) for process in (ended, right))
     if errors != alone_errors:
         found.append(f"standard error {_last(errors)}, alone {_last(alone_errors)}")
     if ended.files != right.files:

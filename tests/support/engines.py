@@ -65,7 +65,7 @@ def differences(right: Sequence[dict[str, Any]], run: Run) -> list[str]:
     if len(right) != len(seen):
         return [f"{len(right)} passes, seen {len(seen)}"]
     found = []
-    for at, (one, other) in enumerate(zip(right, seen, strict=True)):
+    for at, (expected, other) in enumerate(zip(right, seen, strict=True)):
         # Of constants, autograd has no nodes of its own.
         nodes = run.lines[other.line].nodes
         constants = {
@@ -73,36 +73,38 @@ def differences(right: Sequence[dict[str, Any]], run: Run) -> list[str]:
             for i, node in enumerate(nodes)
             if node.engine == "autograd" and not node.inbound and not node.trained
         }
-        to = _matched(one, other, constants)
+        to = _matched(expected, other, constants)
         if to is None:
-            found.append(f"pass {at}: another graph: {one['kinds']}, seen {other.kinds}")
+            found.append(f"pass {at}: another graph: {expected['kinds']}, seen {other.kinds}")
             continue
-        words = _numbers(one, other, to, constants)
+        words = _numbers(expected, other, to, constants)
         # What no later pass of the same line shows need not be known.
         if at + 1 < len(right) and seen[at + 1].line == other.line:
-            words += _updates(one, right[at + 1], other, to)
+            words += _updates(expected, right[at + 1], other, to)
         found += [f"pass {at}: {each}" for each in words]
     return found
 
 
 def _numbers(
-    one: dict[str, Any], seen: PassSeen, to: dict[int, int], constants: set[int]
+    expected: dict[str, Any], seen: PassSeen, to: dict[int, int], constants: set[int]
 ) -> list[str]:
     found = [] if seen.whole else ["not kept whole"]
     for i, there in to.items():
-        kind = f"{one['kinds'][i]} {i}"
-        right = one["values"][i]
+        kind = f"{expected['kinds'][i]} {i}"
+        right = expected["values"][i]
         if right is not None and not _same(right, seen.values.get(there)):
             found.append(f"value of {kind}: {right}, seen {seen.values.get(there)}")
         gradient = seen.own.get(there)
-        if one["own"][i] is not None and not _same(one["own"][i], gradient):
-            found.append(f"gradient of {kind}: {one['own'][i]}, seen {gradient}")
+        if expected["own"][i] is not None and not _same(expected["own"][i], gradient):
+            found.append(f"gradient of {kind}: {expected['own'][i]}, seen {gradient}")
         places = _places(seen, there, constants)
         totals: dict[int, Any] = {}
-        for k, (source, number) in enumerate(zip(one["inbound"][i], one["sent"][i], strict=True)):
+        for k, (source, number) in enumerate(
+            zip(expected["inbound"][i], expected["sent"][i], strict=True)
+        ):
             if number is None:
                 continue
-            first = places[one["inbound"][i].index(source)]
+            first = places[expected["inbound"][i].index(source)]
             totals[first] = totals[first] + number if places[k] != first else number
         for k, number in totals.items():
             if not _same(number, seen.sent.get((there, k))):
@@ -116,29 +118,31 @@ def _places(seen: PassSeen, node: int, constants: set[int]) -> list[int]:
 
 
 def _updates(
-    one: dict[str, Any], following: dict[str, Any], seen: PassSeen, to: dict[int, int]
+    expected: dict[str, Any], following: dict[str, Any], seen: PassSeen, to: dict[int, int]
 ) -> list[str]:
     """Compare what the inputs are said to hold afterwards with what the next pass had."""
     found = []
     for i, there in to.items():
-        same = one["ids"][i] == following["ids"][i] and not one["inbound"][i]
+        same = expected["ids"][i] == following["ids"][i] and not expected["inbound"][i]
         if same and not _same(following["values"][i], seen.after.get(there)):
             after = seen.after.get(there)
             found.append(
-                f"{one['kinds'][i]} {i} afterwards: {following['values'][i]}, seen {after}"
+                f"{expected['kinds'][i]} {i} afterwards: {following['values'][i]}, seen {after}"
             )
     return found
 
 
-def _matched(one: dict[str, Any], seen: PassSeen, constants: set[int]) -> dict[int, int] | None:
+def _matched(
+    expected: dict[str, Any], seen: PassSeen, constants: set[int]
+) -> dict[int, int] | None:
     """Return which node is which, from the cost down, or None if the graphs differ."""
     to: dict[int, int] = {}
-    todo = [(len(one["kinds"]) - 1, seen.cost_node)]
+    todo = [(len(expected["kinds"]) - 1, seen.cost_node)]
     while todo:
         i, j = todo.pop()
         if i in to and to[i] == j:
             continue
-        kind, sources = one["kinds"][i], one["inbound"][i]
+        kind, sources = expected["kinds"][i], expected["inbound"][i]
         places = _places(seen, j, constants)
         if i in to or len(sources) != len(places):
             return None

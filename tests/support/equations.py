@@ -46,8 +46,8 @@ class Shown:
 
     def _with(self, value: Any, error: Any, *scales: Any) -> Shown:
         scale = np.abs(value)
-        for one in scales:
-            scale = np.maximum(scale, one)
+        for other in scales:
+            scale = np.maximum(scale, other)
         return Shown(value, error + 1e-15 * np.abs(value), scale)
 
     def __add__(self, other: Shown) -> Shown:

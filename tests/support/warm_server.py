@@ -49,7 +49,7 @@ def _serve(requests: socket.socket) -> dict[str, Any] | None:
     running: dict[int, tuple[int, socket.socket]] = {}
     while True:
         ready, _, _ = select.select([requests, *running], [], [])
-        for ended in (one for one in ready if one is not requests):
+        for ended in (source for source in ready if source is not requests):
             pid, report = running.pop(ended)
             _tell(report, False, os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
             report.close()
@@ -74,8 +74,8 @@ def _serve(requests: socket.socket) -> dict[str, Any] | None:
             os.setsid()
             fcntl.ioctl(0, termios.TIOCSCTTY, 0)
         _tell(report, True, os.getpid())
-        for one in (*streams, *running):
-            os.close(one)
+        for descriptor in (*streams, *running):
+            os.close(descriptor)
         for held in (report, requests, *(held for _, held in running.values())):
             held.close()
         return request

@@ -145,7 +145,7 @@ class Popen(subprocess.Popen[Any]):
         self._server = _server_for(env, terminal) if warm else None
         if terminal:
             options.update(start_new_session=True, preexec_fn=_take_terminal)
-        elif any(signal.getsignal(one) is signal.SIG_IGN for one in _OF_THE_SHELL):
+        elif any(signal.getsignal(number) is signal.SIG_IGN for number in _OF_THE_SHELL):
             # As in those that a server starts.
             options.setdefault("preexec_fn", default_signals)
         super().__init__(command, env=env, **options)

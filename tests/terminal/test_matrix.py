@@ -101,7 +101,7 @@ def test_each_is_taken_for_one_of_a_kind_that_is_run(name: str) -> None:
     whole = {key: value for key, value in {"LANG": "C.UTF-8", **environ}.items() if value}
     found = abilities(whole, utf8_mode=False)
     assert (found.colours, found.ascii_only) == (colours[most], ascii_only)
-    assert (most, ascii_only) in {TERMINALS[one][1:] for one in SAMPLE}
+    assert (most, ascii_only) in {TERMINALS[terminal][1:] for terminal in SAMPLE}
 
 
 def golden(name: str, text: str) -> str:

@@ -1,147 +1,39 @@
-"""The line prompt in a real terminal and through pipes: for screen readers, one fact a line."""
+"""The line prompt, for screen readers: one fact a line, and no terminal needed."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import select
-import signal
 import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, Any
 
 import pytest
 
 from mfdebug.cli.prompt import PROMPT
 from mfdebug.core.commands.table import COMMANDS
-from tests.support import warm_start
 from tests.support.paths import ROOT
 from tests.support.pty_app import PtyApp
-from tests.support.sizes import some
+from tests.terminal.line_prompt import (
+    COMMAND,
+    DEADLINE,
+    XTERM,
+    Start,
+    ask,
+    assert_plain,
+    environment,
+    piped,
+    prompts,
+    read_line,
+)
 
-COMMAND = [sys.executable, "-m", "mfdebug"]
-DUMB = {"TERM": "dumb", "COLORTERM": None}
-XTERM = {"TERM": "xterm-256color", "COLORTERM": None}
-DEADLINE = 20.0
-# Box drawing, blocks, and the dots of braille, of which curves are drawn.
-DRAWN = [*map(chr, range(0x2500, 0x25A0)), *map(chr, range(0x2800, 0x2900))]
 # How the parts of the status are joined where they stand in one line.
 STATUS_IN_ONE = " ∙ moment "
-
-Start = Callable[..., PtyApp]
 
 
 @pytest.fixture
 def start() -> Iterator[Start]:
-    """Start it in a terminal that is wide enough for every line, and wait for the prompt."""
-    apps: list[PtyApp] = []
-
-    def run(*arguments: str, **options: Any) -> PtyApp:
-        apps.append(PtyApp([*COMMAND, *arguments], **{"env": DUMB, "columns": 400, **options}))
-        told(apps[-1], 0)
-        return apps[-1]
-
-    yield run
-    for app in apps:
-        app.close()
-
-
-def told(app: PtyApp, since: int) -> list[str]:
-    """Wait until it prompts again; return the lines sent since there were so many bytes."""
-    end = time.monotonic() + DEADLINE
-    while not app.output[since:].endswith(PROMPT.encode()):
-        assert time.monotonic() < end, f"no prompt:\n{app.text}"
-        assert app.process.poll() is None, f"it has ended:\n{app.text}"
-        app.settle(first=0.2)
-    return app.output[since:].decode().replace("\r\n", "\n").splitlines()[:-1]
-
-
-def ask(app: PtyApp, line: str) -> list[str]:
-    """Type a line at the prompt and return the lines of the answer."""
-    since = len(app.output)
-    app.send(f"{line}\r".encode())
-    end = time.monotonic() + DEADLINE
-    while b"\n" not in app.output[since:]:
-        assert time.monotonic() < end, f"no answer:\n{app.text}"
-        app.settle(first=0.2)
-    return told(app, since)[1:]
-
-
-def typed(app: PtyApp) -> str:
-    """Return what stands at the prompt, typed or completed."""
-    return app.text.rstrip().splitlines()[-1].removeprefix(PROMPT.rstrip()).strip()
-
-
-def wait_until_typed(app: PtyApp, wanted: str) -> None:
-    end = time.monotonic() + DEADLINE
-    while typed(app) != wanted:
-        assert time.monotonic() < end, f"{typed(app)!r} stands there, not {wanted!r}"
-        app.settle(first=0.2)
-
-
-def environment(**changes: str) -> Mapping[str, str]:
-    """Return the environment of a user, who has not asked Python for unbuffered output."""
-    kept = {key: value for key, value in os.environ.items() if key != "PYTHONUNBUFFERED"}
-    return {**kept, "PYTHONPATH": str(ROOT), **changes}
-
-
-def piped(*arguments: str, stdin: str | bytes = "") -> subprocess.CompletedProcess[str]:
-    done = warm_start.run(
-        [*COMMAND, *arguments],
-        stdin.encode() if isinstance(stdin, str) else stdin,
-        cwd=ROOT,
-        env=environment(TERM="xterm-256color"),
-    )
-    return subprocess.CompletedProcess(
-        done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
-    )
-
-
-@pytest.fixture
-def pipes() -> Iterator[subprocess.Popen[bytes]]:
-    """A session with pipes at both ends, in which an error has just been told."""
-    running = subprocess.Popen(
-        [*COMMAND, "wx", "--plain"],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        cwd=ROOT,
-        env=environment(),
-    )
-    assert running.stderr is not None
-    say(running, "xyzzy")
-    assert read_line(running.stderr).startswith(b"xyzzy: ")
-    yield running
-    running.kill()
-    running.communicate()
-
-
-def say(running: subprocess.Popen[bytes], line: str) -> None:
-    assert running.stdin is not None
-    running.stdin.write(f"{line}\n".encode())
-    running.stdin.flush()
-
-
-def read_line(stream: IO[bytes] | int, seconds: float = DEADLINE) -> bytes:
-    """Return the next line, or what there is of it when the time is over."""
-    descriptor = stream if isinstance(stream, int) else stream.fileno()
-    end, got = time.monotonic() + seconds, b""
-    while not got.endswith(b"\n") and (left := end - time.monotonic()) > 0:
-        if select.select([descriptor], [], [], left)[0]:
-            if not (byte := os.read(descriptor, 1)):
-                break
-            got += byte
-    return got
-
-
-def assert_plain(text: str) -> None:
-    """Assert that it is what a screen reader can read out."""
-    assert not set(text) & set(DRAWN)
-    controls = {character for character in text if ord(character) < 32 or ord(character) == 127}
-    assert controls <= {"\n"}
+    with prompts() as start:
+        yield start
 
 
 # A value for each argument in the table, so that every command answers.
@@ -369,176 +261,6 @@ def test_with_a_terminal_at_one_end_only_it_is_chosen_and_answers_at_once(termin
     assert b"Traceback" not in errors
 
 
-# At the prompt --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("env", [DUMB, XTERM])
-def test_arrow_up_repeats_the_last_line_and_tab_completes(
-    start: Start, env: Mapping[str, str | None]
-) -> None:
-    app = start("xor", "--plain", env=env, columns=100)
-    assert ask(app, "print moment") == ["moment = 0"]
-    assert ask(app, "print lr") == ["lr = 2"]
-    app.press("up")
-    wait_until_typed(app, "print lr")
-    app.press("up")
-    wait_until_typed(app, "print moment")
-    app.press("down")
-    wait_until_typed(app, "print lr")
-    assert ask(app, "")[-1] == "lr = 2"
-    assert_a_line_that_failed_can_be_fetched_and_put_right(app)
-    assert_tab_completes_commands_and_names(app)
-
-
-def assert_a_line_that_failed_can_be_fetched_and_put_right(app: PtyApp) -> None:
-    ask(app, "print lrr")
-    app.press("up")
-    wait_until_typed(app, "print lrr")
-    app.press("backspace")
-    wait_until_typed(app, "print lr")
-    assert "lr = 2" in ask(app, "")
-
-
-def assert_tab_completes_commands_and_names(app: PtyApp) -> None:
-    app.send(b"reve\t")
-    wait_until_typed(app, "reverse-continue")
-    app.press("ctrl+u")
-    app.send(b"pri\tco\t")
-    wait_until_typed(app, "print cost")
-    assert "cost = not computed" not in ask(app, "[]")
-    app.send(b"set l\t")
-    wait_until_typed(app, "set l")
-    app.send(b"\t\t")
-    app.wait_for("set lr")
-    app.wait_for("set l1")
-
-
-def test_ctrl_c_at_the_prompt_runs_nothing_and_ends_nothing(start: Start) -> None:
-    app = start("wx")
-    for half in ("", "sgd 3", "quit"):
-        since = len(app.output)
-        app.send(half.encode())
-        wait_until_typed(app, half)
-        app.send(b"\x03")
-        end = time.monotonic() + DEADLINE
-        while b"\n" not in app.output[since:]:
-            assert time.monotonic() < end
-            app.settle(first=0.2)
-        assert "Traceback" not in "\n".join(told(app, since))
-    assert ask(app, "print moment") == ["moment = 0"]
-    app.press("ctrl+d")
-    assert app.wait() == 0
-
-
-def test_ctrl_c_in_a_long_run_ends_the_run_alone(start: Start) -> None:
-    app = start("wx")
-    since = len(app.output)
-    app.send(b"sgd 999999999\r")
-    # Ctrl+C lets a terminal forget what has been typed and was not read yet.
-    app.wait_for_bytes(b"sgd 999999999")
-    end = time.monotonic() + DEADLINE
-    while not app.output[since:].endswith(PROMPT.encode()):
-        # Until it has begun, Ctrl+C begins a new line; then it ends the run.
-        assert time.monotonic() < end
-        app.send(b"\x03")
-        app.settle(first=0.3)
-    assert "Traceback" not in app.output.decode()
-    assert ask(app, "print w")[0].startswith("w = ")
-    app.press("ctrl+d")
-    assert app.wait() == 0
-
-
-# Through pipes --------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("stdin", "status", "last"),
-    [
-        ("", 0, None),
-        ("\n   \n# a remark\nprint w\r\nquit\r\nxyzzy\n", 0, "w = 5"),
-        ("xyzzy\n", 1, None),
-        ("xyzzy\nprint w", 1, "w = 5"),
-        ("print w\nxyzzy\nquit\n", 1, "w = 5"),
-    ],
-)
-def test_commands_from_a_pipe_end_with_the_right_status(
-    stdin: str, status: int, last: str | None
-) -> None:
-    done = piped("wx", "--plain", stdin=stdin)
-    assert done.returncode == status
-    assert done.stdout.splitlines()[-1:] == ([] if last is None else [last])
-    assert done.stderr == ("xyzzy: there is no command 'xyzzy' (see: help)\n" if status else "")
-
-
-def test_commands_of_the_command_line_come_first_and_count_too() -> None:
-    done = piped("wx", "--plain", "-c", "set w = 3", "-c", "xyzzy", stdin="print w\n")
-    assert done.returncode == 1
-    assert done.stdout.endswith("w = 3\n")
-
-
-@pytest.mark.parametrize(
-    ("arguments", "problem"),
-    [
-        (["nowhere.json", "--plain"], "there is no such file"),
-        (["--plain"], "name a graph file"),
-        (["wx", "--plain", "--resume"], "no saved session of wx"),
-    ],
-)
-def test_what_cannot_be_opened_is_status_2(arguments: list[str], problem: str) -> None:
-    done = piped(*arguments, stdin="print w\n")
-    assert (done.returncode, done.stdout) == (2, "")
-    assert problem in done.stderr
-
-
-def test_bytes_that_are_no_text_are_an_error_of_their_line() -> None:
-    done = piped("wx", "--plain", stdin=b"print \xff\xfe\nprint w\n")
-    assert (done.returncode, done.stdout) == (1, "w = 5\n")
-    assert "Traceback" not in done.stderr
-
-
-def test_whoever_stops_reading_gets_no_traceback() -> None:
-    done = subprocess.run(
-        f"yes 'print w' | head -20000 | {sys.executable} -m mfdebug wx --plain | head -1",
-        shell=True,
-        capture_output=True,
-        text=True,
-        cwd=ROOT,
-        timeout=60,
-        env=environment(),
-        check=False,
-    )
-    assert (done.stdout, done.stderr) == ("w = 5\n", "")
-
-
-def test_through_pipes_each_line_is_answered_before_the_next_is_written(
-    pipes: subprocess.Popen[bytes],
-) -> None:
-    assert pipes.stdout is not None
-    say(pipes, "print w")
-    assert read_line(pipes.stdout, seconds=4.0) == b"w = 5\n"
-    say(pipes, "print lr")
-    assert read_line(pipes.stdout, seconds=4.0) == b"lr = 0.001\n"
-
-
-def test_an_interrupt_while_it_waits_for_a_pipe_is_no_traceback(
-    pipes: subprocess.Popen[bytes],
-) -> None:
-    # One that comes before it waits is that of a command that has just ended.
-    for _ in range(4):
-        pipes.send_signal(signal.SIGINT)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            pipes.wait(0.5)
-            break
-    _, errors = pipes.communicate(timeout=DEADLINE)
-    assert b"Traceback" not in errors
-
-
-def test_escape_sequences_in_a_line_do_not_reach_the_terminal() -> None:
-    done = piped("wx", "--plain", stdin="print \x1b[2J\x1b]0;gone\x07\n")
-    assert done.returncode == 1
-    assert_plain(done.stderr)
-
-
 # Stops and the quiz ---------------------------------------------------------------------------
 
 
@@ -592,47 +314,3 @@ def test_the_quiz_puts_each_question_once_through_a_pipe() -> None:
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout.splitlines().count("y = w × x, w = 5, x = 10. What is y?") == 1
     assert "no more questions; 1 of 1 right\n" in done.stdout
-
-
-# Leaving and coming back ----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("leave", some(["quit", "ctrl+d", "hangup"], 2))
-def test_a_session_that_was_left_is_offered_again(start: Start, leave: str) -> None:
-    app = start("wx")
-    assert "resume" not in app.output.decode()
-    for line in ("sgd 2", "set w = 0.1", "break if cost > 1e9", "watch w"):
-        ask(app, line)
-    stand = [ask(app, line) for line in ("print moment", "print w", "stops", "watch")]
-    if leave == "quit":
-        app.send(b"quit\r")
-    elif leave == "ctrl+d":
-        app.press("ctrl+d")
-    else:
-        app.signal(signal.SIGHUP)
-    app.wait()
-    again = start("wx")
-    assert "\r\nresume continues the last session\r\n" in again.output.decode()
-    assert ask(again, "print w") == ["w = 5"]
-    back = ask(again, "resume")
-    assert back[:3] == ["session restored", "SGD step 1", "update 1 of 1"]
-    assert [ask(again, line) for line in ("print moment", "print w", "stops", "watch")] == stand
-
-
-def test_a_session_in_which_nothing_was_done_is_not_offered(start: Start) -> None:
-    app = start("wx")
-    ask(app, "print w")
-    app.send(b"quit\r")
-    assert app.wait() == 0
-    assert "resume" not in start("wx").output.decode()
-
-
-def test_commands_from_a_pipe_leave_a_person_s_session_alone(start: Start) -> None:
-    app = start("wx")
-    ask(app, "step 3")
-    app.send(b"quit\r")
-    app.wait()
-    assert piped("wx", "--plain", stdin="sgd 7\nquit\n").returncode == 0
-    done = piped("wx", "--plain", stdin="resume\nprint moment\n")
-    assert done.returncode == 0
-    assert done.stdout.endswith("moment = 3\n")

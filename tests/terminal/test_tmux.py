@@ -114,7 +114,7 @@ def test_whoever_attaches_sees_all_of_it(tmux: Tmux) -> None:
 
 
 def test_the_prefix_is_left_to_tmux(tmux: Tmux) -> None:
-    assert not [one.id for one in BOUND.values() if PREFIX in one.keys]
+    assert not [binding.id for binding in BOUND.values() if PREFIX in binding.keys]
     env = {"TERM": "xterm-256color", "COLORTERM": None}
     with PtyApp([*tmux.tmux, "attach"], env=env, columns=160, rows=41) as client:
         client.wait_for("press s to begin")

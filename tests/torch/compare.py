@@ -49,7 +49,7 @@ class Compared:
 
     def __init__(self, held: dict[str, Any], at: int, seen: PassSeen) -> None:
         self.held = held
-        self.one = held["passes"][at]
+        self.expected = held["passes"][at]
         self.seen = seen
         self.node_of: dict[int, int] = {}
         self.leaf_of: dict[int, int] = {}
@@ -58,7 +58,7 @@ class Compared:
 
     def differences(self) -> Iterator[str]:
         held, seen = self.held, self.seen
-        right = results_of(held, self.one["starts"])
+        right = results_of(held, self.expected["starts"])
         # A function with several results has a node of its own before theirs.
         several = {
             source
@@ -85,7 +85,7 @@ class Compared:
             if self._name(result) not in UNSEEN:
                 yield from self._sent(result, self.node_of[result], places)
         yield from self._sent_to(places)
-        for leaf, grad in self.one["grads"].items():
+        for leaf, grad in self.expected["grads"].items():
             node = self.leaf_of.get(leaf, -1)
             if node >= 0:
                 yield from self._same("grad of leaf", node, array(grad), self._gradient(node))
@@ -104,8 +104,8 @@ class Compared:
             yield f"{call['name']}, seen {seen.kinds[of_call]}"
         value = array(held["results"][result]["value"])
         yield from self._same("value", node, value, seen.values.get(node))
-        gradient = array(self.one["gradients"].get(result))
-        if self.one["error"] and self._gradient(node) is None:
+        gradient = array(self.expected["gradients"].get(result))
+        if self.expected["error"] and self._gradient(node) is None:
             # What has arrived where backward has failed need not be known.
             gradient = None
         yield from self._same("gradient", node, gradient, self._gradient(node))
@@ -129,7 +129,7 @@ class Compared:
         for index, source in enumerate(seen.inbound[of_call]):
             if seen.inbound[of_call].index(source) != index or source not in places:
                 continue
-            right = array(self.one["edges"].get((number, places[source])))
+            right = array(self.expected["edges"].get((number, places[source])))
             sent = seen.sent.get((of_call, index))
             yield from self._same(f"sent to {source} by", of_call, right, sent)
 
@@ -142,7 +142,7 @@ class Compared:
         for target, place in places.items():
             # One result of a function may be computed from another one: that is not sent to it.
             own = self.held["results"][place[1]]["call"] if place[0] == "result" else -1
-            edges = self.one["edges"].items()
+            edges = self.expected["edges"].items()
             rights = [bits[2] for (call, to), bits in edges if to == place and call != own]
             sent = [a.tobytes() for (n, i), a in seen.sent.items() if seen.inbound[n][i] == target]
             self.numbers += len(rights)
@@ -151,8 +151,8 @@ class Compared:
 
     def leaf_differences(self) -> Iterator[str]:
         """Compare only parameters and their gradients: what is in between was not seen."""
-        for leaf, grad in self.one["grads"].items():
-            value = array(self.one["held"][leaf])
+        for leaf, grad in self.expected["grads"].items():
+            value = array(self.expected["held"][leaf])
             nodes = [
                 i for i, seen in self.seen.inputs.items() if value is not None and same(seen, value)
             ]
@@ -188,29 +188,35 @@ def differences(
     """Return what differs, a sentence each, and how many numbers were compared."""
     found: list[str] = []
     # What has raised forward has no run of the engine.
-    seen = [one for one in seen if one.fault is None or one.fault[0] != "forward"]
+    seen = [
+        seen_pass
+        for seen_pass in seen
+        if seen_pass.fault is None or seen_pass.fault[0] != "forward"
+    ]
     if len(held["passes"]) != len(seen):
         found.append(f"{len(held['passes'])} passes, {len(seen)} seen")
-    compared = [Compared(held, i, one) for i, one in enumerate(seen[: len(held["passes"])])]
-    for at, one in enumerate(compared):
-        words = one.leaf_differences() if leaves_only else one.differences()
+    compared = [
+        Compared(held, i, seen_pass) for i, seen_pass in enumerate(seen[: len(held["passes"])])
+    ]
+    for at, comparison in enumerate(compared):
+        words = comparison.leaf_differences() if leaves_only else comparison.differences()
         found += [f"pass {at}: {each}" for each in words]
-    for at, one in enumerate(compared):
-        for leaf in one.trained:
-            node = one.leaf_of[leaf]
-            told = one.seen.after.get(node)
+    for at, comparison in enumerate(compared):
+        for leaf in comparison.trained:
+            node = comparison.leaf_of[leaf]
+            told = comparison.seen.after.get(node)
             later = compared[at + 1 :]
             again = [other for other in later if leaf in other.leaf_of]
-            here = [other for other in again if other.seen.line == one.seen.line]
+            here = [other for other in again if other.seen.line == comparison.seen.line]
             rights = [other.seen.inputs[other.leaf_of[leaf]] for other in (*again[:1], *here[:1])]
-            if not any(other.trained == one.trained for other in here):
+            if not any(other.trained == comparison.trained for other in here):
                 rights.append(array(held["end"][leaf]))
             if leaf in held["passes"][at]["stepped"]:
                 rights.append(array(held["passes"][at]["stepped"][leaf]))
             # Another tensor may have taken its place.
-            if (node in one.seen.others and not here) or (told is None and not here):
+            if (node in comparison.seen.others and not here) or (told is None and not here):
                 # It is said to be another's; or the program had freed it before it ended.
                 continue
             if rights and (told is None or not any(same(told, right) for right in rights)):
                 found.append(f"pass {at}: {node} afterwards {rights}, seen {told}")
-    return found, sum(one.numbers for one in compared)
+    return found, sum(comparison.numbers for comparison in compared)

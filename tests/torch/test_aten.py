@@ -164,13 +164,13 @@ def test_of_an_earlier_pass_it_is_run_with_the_numbers_of_that(running: Running)
 
 
 def test_what_differs_is_said() -> None:
-    one = torch.tensor([1.0, 2.0, -0.0]).numpy()
-    assert agreement(one, one.copy()) == BITS
+    array = torch.tensor([1.0, 2.0, -0.0]).numpy()
+    assert agreement(array, array.copy()) == BITS
     zero = "equal to what the program had, but for the bits of zeros or NaN"
-    assert agreement(one, abs(one)) == zero
-    assert agreement(one, one + 0.5) == "differs in 3 of 3 entries, by 0.5 at most"
-    assert agreement(one, one[:2]) == "differs: its shape is 3, the program had 2"
-    assert agreement(one, None) == "what the program had is not kept"
+    assert agreement(array, abs(array)) == zero
+    assert agreement(array, array + 0.5) == "differs in 3 of 3 entries, by 0.5 at most"
+    assert agreement(array, array[:2]) == "differs: its shape is 3, the program had 2"
+    assert agreement(array, None) == "what the program had is not kept"
 
 
 def test_a_key_shows_the_ops_of_the_function_under_the_cursor(running: Running) -> None:

@@ -67,9 +67,13 @@ def updates(
             continue
         for index in np.ndindex(update.after.shape):
             made = assignments(debugger, node, index)
-            assert all(evaluates_to(one.working, one.number) for one in made if one.working)
+            assert all(
+                evaluates_to(assignment.working, assignment.number)
+                for assignment in made
+                if assignment.working
+            )
             assert made[-1].number == float(update.after[index])
-        said = tuple(one.by or one.rule for one in made)
+        said = tuple(assignment.by or assignment.rule for assignment in made)
         found[debugger.graph.nodes[node].label] = update, said, bool(made[-1].working)
     return found
 
@@ -108,7 +112,7 @@ def test_every_optimizer_of_torch(tmp_path: Path) -> None:
         outline = run.outline(number)
         made = updates(debuggers[outline.line], outline.step)
         number += 1
-        (weight,) = (one for one in made.values() if one[0].after.ndim == 2)
+        (weight,) = (row for row in made.values() if row[0].after.ndim == 2)
         update, said, rule = weight
         assert np.array_equal(update.before, before), key
         assert np.array_equal(update.after, after), key
@@ -155,13 +159,13 @@ def test_a_clipped_gradient_is_said_and_used(tmp_path: Path) -> None:
 
 def test_accumulated_passes_have_their_update_after_the_last(tmp_path: Path) -> None:
     made = loop(tmp_path, "accumulated")
-    assert [bool(one) for one in made] == [False, False, True] * 2
-    assert all(rule for one in made for _, _, rule in one.values())
+    assert [bool(pass_updates) for pass_updates in made] == [False, False, True] * 2
+    assert all(rule for pass_updates in made for _, _, rule in pass_updates.values())
 
 
 def test_each_of_two_optimizers_updates_its_own_after_its_last_pass(tmp_path: Path) -> None:
     made = loop(tmp_path, "adversaries")
-    words = [{said[0] for _, said, _ in one.values()} for one in made]
+    words = [{said[0] for _, said, _ in pass_updates.values()} for pass_updates in made]
     ours, theirs = {"by SGD (lr 0.1)"}, {"by Adam (lr 0.01)"}
     assert words[0] == set()
     assert words[1] == ours
@@ -191,10 +195,10 @@ def test_what_a_step_leaves_out_is_unchanged_or_changed_by_what_was_not_seen(
     assert first["kept.weight"][1][0].endswith(out)
     never = "before, unchanged: no optimizer of the program has updated it so far"
     unseen = "before, changed by the program, by no optimizer's step that was seen"
-    for one in made:
-        assert one["kept.weight"][1][0].endswith(never)
-        assert one["by_hand"][1][0].endswith(unseen)
-        assert one["net.weight"][1] == ("by SGD (lr 0.1)",)
+    for pass_updates in made:
+        assert pass_updates["kept.weight"][1][0].endswith(never)
+        assert pass_updates["by_hand"][1][0].endswith(unseen)
+        assert pass_updates["net.weight"][1] == ("by SGD (lr 0.1)",)
     run = recorded(tmp_path, "steps_program.py", "left_out")
     debugger = RecordedLines(run).debugger(0)
     debugger.cursor.go(debugger.timeline.first_of(1))
@@ -218,10 +222,14 @@ def test_what_other_passes_may_have_changed_too_is_not_taken_for_one_update(
 ) -> None:
     made = loop(tmp_path, "by_turns")[:-2]
     words = "changed by the next pass over this graph, with 1 pass over others between"
-    assert [one["w"][1][0].endswith(words) for one in made if one] == [True] * 4
+    assert [pass_updates["w"][1][0].endswith(words) for pass_updates in made if pass_updates] == [
+        True
+    ] * 4
     # Of a GAN, what the other optimizer updates meanwhile.
     *made, _ = loop(tmp_path, "adversaries")
-    said = [words for one in made for _, (words, *_), rule in one.values() if not rule]
+    said = [
+        words for pass_updates in made for _, (words, *_), rule in pass_updates.values() if not rule
+    ]
     assert said
     assert not [words for words in said if "own rule" in words or "not seen" in words]
 
@@ -260,6 +268,6 @@ def test_a_gradient_that_is_used_twice_is_found_and_no_other(tmp_path: Path) -> 
 
 def test_what_is_changed_after_a_step_is_said(tmp_path: Path) -> None:
     *made, last = loop(tmp_path, "kept_small")
-    for one in made:
-        assert any("then changed by the program" in said[0] for _, said, _ in one.values())
+    for pass_updates in made:
+        assert any("then changed by the program" in said[0] for _, said, _ in pass_updates.values())
     assert last

@@ -78,7 +78,7 @@ def test_every_number_is_the_programs_own(lab: dict[str, Lab], name: str) -> Non
     found, compared = differences(place.kept(), place.seen(), leaves_only=name in COMPILED)
     assert found == []
     assert len(place.seen()) >= 3
-    assert all(one.whole for one in place.seen())
+    assert all(seen.whole for seen in place.seen())
     assert compared >= (16 if name in COMPILED else 40)
 
 
@@ -99,9 +99,9 @@ def test_parameters_of_compiled_steps_are_the_programs_own(lab: dict[str, Lab]) 
     printed = place.alone().stdout.decode().splitlines()
     expected = [line for line in printed if line.startswith("bias ")]
     assert len(place.seen()) == len(expected) == 6
-    for one, line in zip(place.seen(), expected, strict=True):
-        assert one.whole
-        assert line in [f"bias {value.tolist()}" for value in one.inputs.values()]
+    for seen, line in zip(place.seen(), expected, strict=True):
+        assert seen.whole
+        assert line in [f"bias {value.tolist()}" for value in seen.inputs.values()]
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_a_function_that_raises_is_the_last_moment_of_its_pass(
     lab: dict[str, Lab], name: str, number: int, kind: str, words: str
 ) -> None:
     place = lab[name]
-    faults = [i for i, one in enumerate(place.seen()) if one.fault and one.fault[0] == "forward"]
+    faults = [i for i, seen in enumerate(place.seen()) if seen.fault and seen.fault[0] == "forward"]
     assert faults == [number]
     debugger = RecordedLines(opened(place.run_file)).at_pass(number, at_its_end=True)
     assert words in debugger.state.remark

@@ -12,7 +12,7 @@ from mfdebug.tui.screens.dialog import Dialog
 from mfdebug.tui.themes import theme_named
 from mfdebug.tui.widgets.caption import Caption
 from tests.support.sizes import pick
-from tests.tui.test_demo import Show, played
+from tests.tui.demo_show import Show, played
 
 DEMO = """# mfdebug demo 1
 # graph "xor"

@@ -80,8 +80,8 @@ PLACED = {
 def test_every_binding_of_the_app_has_an_id_that_settings_know() -> None:
     assert set(PLACED) == set(PLACES)
     for place, holder in PLACED.items():
-        ids = {one.id for one in holder.BINDINGS if isinstance(one, Binding)}
-        assert ids == {one.id for one in BOUND.values() if one.place == place}
+        ids = {binding.id for binding in holder.BINDINGS if isinstance(binding, Binding)}
+        assert ids == {binding.id for binding in BOUND.values() if binding.place == place}
         assert len(ids) == len(holder.BINDINGS)
 
 

@@ -20,7 +20,7 @@ from miniflow.node import Input, Node
 from miniflow.ops import Add
 from tests.support.app_driver import Driver, ask, opened
 from tests.support.sizes import pick
-from tests.tui.test_demo import played
+from tests.tui.demo_show import played
 
 
 def panel(driver: Driver) -> PlotPanel:

@@ -247,14 +247,14 @@ def test_diff_against_the_present_moment() -> None:
 def test_watches_are_told_at_every_moment() -> None:
     run = session("wx", "watch w", "watch cost - prev(cost)", "sgd 3")
     readings = run.watches.read()
-    assert [one.number for one in readings] == [1, 2]
+    assert [reading.number for reading in readings] == [1, 2]
     assert readings[0].shown == "3.536"
     assert readings[1].known
     run.run("sgd")
     now = run.debugger.state.value(run.debugger.graph.by_name["w"]).item()
     assert run.watches.read()[0].trend == pytest.approx((5.0, 3.536, now))
     run.run("unwatch 1")
-    assert [one.text for one in run.watches.read()] == ["cost - prev(cost)"]
+    assert [reading.text for reading in run.watches.read()] == ["cost - prev(cost)"]
     heads, row = run.run("watch").text.splitlines()
     assert heads.split() == ["watch", "expression", "value"]
     assert row == f"    2  cost - prev(cost)  {run.watches.read()[0].shown}"

@@ -132,9 +132,9 @@ def test_other_commands_find_the_start_there(line: str) -> None:
     session.run("order on")
     session.run("step 2")
     found = []
-    for one in (session, start):
+    for run in (session, start):
         try:
-            found.append(one.run(line).text)
+            found.append(run.run(line).text)
         except MiniflowError as error:
             found.append(str(error))
     assert found[0] == found[1]

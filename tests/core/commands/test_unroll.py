@@ -86,12 +86,12 @@ def test_edits_go_along_and_back_and_undo_finds_them() -> None:
     assert [edit.words for edit in session.debugger.edits] == [
         edit.words for edit in plain.debugger.edits
     ]
-    for one in (session, plain):
-        run(one, "undo", "undo", "sgd 1")
+    for each_session in (session, plain):
+        run(each_session, "undo", "undo", "sgd 1")
     assert shared(session, names) == shared(plain, names)
     run(session, "unroll layer")
-    for one in (session, plain):
-        run(one, "redo", "redo")
+    for each_session in (session, plain):
+        run(each_session, "redo", "redo")
     assert state(session.debugger) == state(plain.debugger)
 
 
@@ -234,7 +234,9 @@ def test_a_run_with_a_layer_unrolled_now_and_then_is_the_run(data: st.DataObject
         else:
             assert failure(session, line) == failure(plain, line)
         assert shared(session, names) == shared(plain, names)
-    words = [[edit.words for edit in one.debugger.edits] for one in (session, plain)]
+    words = [
+        [edit.words for edit in each_session.debugger.edits] for each_session in (session, plain)
+    ]
     assert words[0] == words[1]
 
 

@@ -131,7 +131,9 @@ def test_a_stale_number_is_not_compared_with_a_current_one() -> None:
     debugger = opened("wx")
     found = compare(debugger, Instant(9), Instant(10))
     assert all(
-        one.amount is None for one in found.differences if one.b_freshness is Freshness.STALE
+        difference.amount is None
+        for difference in found.differences
+        if difference.b_freshness is Freshness.STALE
     )
     listed = {row.cells[0]: row.cells[1:4] for row in rows(debugger, found)}
     assert listed["y"] == ("50", "stale", "")
@@ -159,8 +161,8 @@ def test_a_partial_gradient_is_the_sum_so_far() -> None:
 
 def two(x: Any, y: Any) -> tuple[Debugger, Comparison]:
     """Compare a run with x and the same run with y instead, after feed."""
-    one = Input("x", value=np.array(x), trainable=True)
-    cost = Mul(one, Input("k", value=1.0), name="cost")
+    node = Input("x", value=np.array(x), trainable=True)
+    cost = Mul(node, Input("k", value=1.0), name="cost")
     graph = Graph.of(cost, training=Training(SGD(0.1)))
     debugger = ComputedDebugger(graph)
     debugger.move(1)

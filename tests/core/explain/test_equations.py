@@ -59,8 +59,8 @@ def judge_why(judgement: Judgement, debugger: Debugger, ref: EntryRef) -> None:
         cause = why(debugger, ref)
     except NotComputed:
         return
-    moments = {one.moment for term in cause.terms for one in term.leads_to}
-    at = max((one or debugger.moment for one in moments), default=debugger.moment)
+    moments = {source.moment for term in cause.terms for source in term.leads_to}
+    at = max((moment or debugger.moment for moment in moments), default=debugger.moment)
     with debugger.visiting(at):
         words = {word_typed("lr", debugger.graph.by_name): debugger.state.learning_rate}
         # A row of the table of terms has the term and the sum so far before its equation.
@@ -171,9 +171,9 @@ LETTER_NAMES = ["v m lr", "lr v t", "m p q", "v u w", "t e m", "p q u"]
 def test_of_every_optimizer_of_parameters_called_like_its_letters(
     optimizer: Any, names: str
 ) -> None:
-    one, other, cost = names.split()
-    w = Input(one, value=[0.3, -0.4], trainable=True)
-    b = Input(other, value=[0.5, 0.75], trainable=True)
+    first, second, cost = names.split()
+    w = Input(first, value=[0.3, -0.4], trainable=True)
+    b = Input(second, value=[0.5, 0.75], trainable=True)
     graph = Graph.of(
         Sum(Tanh(Mul(w, b, name="x"), name="y"), name=cost), training=Training(optimizer)
     )
@@ -306,7 +306,7 @@ def test_of_every_shipped_graph_in_every_phase(number: int, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "training", [*map(Training, OPTIMIZERS), *TRAININGS], ids=lambda one: repr(one)[:90]
+    "training", [*map(Training, OPTIMIZERS), *TRAININGS], ids=lambda training: repr(training)[:90]
 )
 def test_of_every_way_to_train(training: Training) -> None:
     x = Input("x", value=[[0.5, -1.5], [2.0, 0.25]])
@@ -326,7 +326,7 @@ def test_of_every_way_to_train(training: Training) -> None:
             assert node is not None
             index = (1,) * len(debugger.plan.shapes[node])
             made = assignments(debugger, node, index)
-            assert all(one.working or "frozen" in one.rule for one in made)
+            assert all(assignment.working or "frozen" in assignment.rule for assignment in made)
             for attribute in training.state_names:
                 ref = EntryRef(debugger.graph.index_of("w"), cast("Attribute", attribute), (1, 0))
                 judge_why(judgement, debugger, ref)

@@ -360,7 +360,7 @@ def test_an_old_number_is_explained_with_the_numbers_of_its_own_moment() -> None
     cause = why(debugger, EntryRef(l1, "value", (3, 0)))
     assert [term.symbols for term in cause.terms] == ["X[3,0]·W1[0,0]", "X[3,1]·W1[1,0]", "b1[0]"]
     assert cause.terms[0].numbers == f"1 × ({before:g})"
-    assert [one.moment for one in cause.terms[0].leads_to] == [written, written]
+    assert [ref.moment for ref in cause.terms[0].leads_to] == [written, written]
     assert cause.note == (
         f"computed at moment {written}, from the values of that moment: "
         f"W1 (moment {moment}) has changed since"
@@ -406,7 +406,7 @@ def test_a_weight_leads_through_its_update_and_gradient_to_the_cost(name: str) -
         ref = why(debugger, ref).terms[-1].leads_to[0]
         walked.append(ref)
         assert len(walked) < 20
-    assert {one.attribute for one in walked} >= {"grad"}
+    assert {ref.attribute for ref in walked} >= {"grad"}
     assert "valley" not in name or walked[0].attribute == "v"
     assert debugger.moment == moment
 

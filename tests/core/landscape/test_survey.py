@@ -205,8 +205,8 @@ def test_the_view_follows_from_the_number_of_parameters() -> None:
 def test_the_line_along_the_gradient_takes_no_second_run() -> None:
     debugger = at_step("xor", 3000)
     view = view_named(debugger, "gradient")
-    slices = [one for one in Surveyor(debugger).survey(view) if isinstance(one, str)]
+    slices = [part for part in Surveyor(debugger).survey(view) if isinstance(part, str)]
     assert not any("path" in words for words in slices)
     assert any(
-        "path" in str(one) for one in Surveyor(debugger).survey(view_named(debugger, "path"))
+        "path" in str(part) for part in Surveyor(debugger).survey(view_named(debugger, "path"))
     )

@@ -139,7 +139,10 @@ def bits(on: Session) -> list[object]:
     """Return all that is computed, bit for bit."""
     found = take_snapshot(on.debugger, Instant(on.debugger.moment))
     readings = [*found.values, *found.gradients, found.cost]
-    return [(one.freshness, None if one.array is None else one.array.tobytes()) for one in readings]
+    return [
+        (reading.freshness, None if reading.array is None else reading.array.tobytes())
+        for reading in readings
+    ]
 
 
 def play(playback: Playback) -> None:

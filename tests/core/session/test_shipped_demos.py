@@ -98,7 +98,9 @@ def test_captions_name_keys_that_are_bound(name: str) -> None:
     # Space, B, P and R are the demo's; elsewhere on the screen keys keep what they do.
     there = {"screen", "app", "order", "entries", "demo"}
     assert there <= set(PLACES)
-    bound = {shown(key) for one in BOUND.values() if one.place in there for key in one.keys}
+    bound = {
+        shown(key) for binding in BOUND.values() if binding.place in there for key in binding.keys
+    }
     named = [key for text in captions(read(name)) for key in KEY.findall(text)]
     assert [key for key in named if key not in bound] == []
 

@@ -60,36 +60,38 @@ def test_xor_before_and_after_five_sgd_steps_is_sorted_by_size() -> None:
     debugger = opened("xor")
     after = 5 * debugger.timeline.length
     found = compare(debugger, Instant(0), Instant(after))
-    measured = [one for one in found.differences if one.amount is not None]
-    assert {debugger.graph.nodes[one.node or 0].label for one in measured} == {
+    measured = [difference for difference in found.differences if difference.amount is not None]
+    assert {debugger.graph.nodes[difference.node or 0].label for difference in measured} == {
         "W1",
         "b1",
         "W2",
         "b2",
     }
     assert list(found.differences[: len(measured)]) == measured
-    assert [size(one) for one in measured] == sorted(map(size, measured), reverse=True)
+    assert [size(difference) for difference in measured] == sorted(
+        map(size, measured), reverse=True
+    )
     first, second = opened("xor"), opened("xor")
     second.move(after)
-    for one in measured:
-        assert one.node is not None
-        x, y = first.state.value(one.node), second.state.value(one.node)
-        assert size(one) == np.abs(x - y).max()
-        assert (one.a, one.b) == (x[one.index], y[one.index])
-        assert (one.count, one.size) == (int((x != y).sum()), x.size)
+    for difference in measured:
+        assert difference.node is not None
+        x, y = first.state.value(difference.node), second.state.value(difference.node)
+        assert size(difference) == np.abs(x - y).max()
+        assert (difference.a, difference.b) == (x[difference.index], y[difference.index])
+        assert (difference.count, difference.size) == (int((x != y).sum()), x.size)
 
 
 def test_a_look_at_another_branch_keeps_the_costs_of_the_steps_ahead() -> None:
     debugger, twin = opened("wx"), opened("wx")
-    for one in (debugger, twin):
-        one.move(9)
-        one.set_learning_rate(0.0005)
-        one.cursor.sgd(40)
-        one.move(9)
+    for each_debugger in (debugger, twin):
+        each_debugger.move(9)
+        each_debugger.set_learning_rate(0.0005)
+        each_debugger.cursor.sgd(40)
+        each_debugger.move(9)
     compare(debugger, Instant(9), Instant(90, 0))
     assert debugger.cursor.costs == twin.cursor.costs
-    for one in (debugger, twin):
-        one.cursor.sgd(60)
+    for each_debugger in (debugger, twin):
+        each_debugger.cursor.sgd(60)
     assert state(debugger) == state(twin)
     assert debugger.cursor.costs == twin.cursor.costs
 
@@ -110,8 +112,8 @@ def test_past_the_end_is_the_end() -> None:
 
 def two(x: Any, y: Any) -> tuple[Debugger, Comparison]:
     """Compare a run with x and the same run with y instead, after feed."""
-    one = Input("x", value=np.array(x), trainable=True)
-    cost = Mul(one, Input("k", value=1.0), name="cost")
+    node = Input("x", value=np.array(x), trainable=True)
+    cost = Mul(node, Input("k", value=1.0), name="cost")
     graph = Graph.of(cost, training=Training(SGD(0.1)))
     debugger = ComputedDebugger(graph)
     debugger.move(1)
@@ -128,11 +130,11 @@ def test_the_count_is_of_entries_with_other_bytes(pairs: list[tuple[float, float
     x, y = (np.array(column, np.float64) for column in zip(*pairs, strict=True))
     debugger, found = two(x, y)
     other = [a.tobytes() != b.tobytes() for a, b in zip(x, y, strict=True)]
-    rows = [one for one in found.differences if one.what == "value"]
-    assert sum(one.count for one in rows) == sum(other)
-    for one in rows:
+    rows = [row for row in found.differences if row.what == "value"]
+    assert sum(row.count for row in rows) == sum(other)
+    for row in rows:
         apart = [abs(a - b) for a, b in zip(x, y, strict=True) if np.isfinite(a) and np.isfinite(b)]
-        assert other[one.index[0]]
-        if one.amount is not None and math.isfinite(one.amount):
-            assert one.amount == max(apart)
+        assert other[row.index[0]]
+        if row.amount is not None and math.isfinite(row.amount):
+            assert row.amount == max(apart)
     json.dumps(comparison_data(found, debugger.graph), allow_nan=False)

@@ -68,16 +68,16 @@ def test_the_landing_of_the_present_rate_is_the_next_update(name: str) -> None:
 @pytest.mark.parametrize("name", GRAPHS)
 def test_the_session_goes_on_as_if_nothing_had_been_computed(name: str) -> None:
     debugger, alone = opened(name), opened(name)
-    for one in (debugger, alone):
-        one.cursor.sgd(1)
-        one.cursor.step(3)
+    for each_debugger in (debugger, alone):
+        each_debugger.cursor.sgd(1)
+        each_debugger.cursor.step(3)
     engine = EngineCopy(debugger)
     here = engine.take()
     engine.gradient_at(here * 1.5)
     engine.landing(here, 7.0)
     assert state(debugger) == state(alone)
-    for one in (debugger, alone):
-        one.cursor.sgd(2)
+    for each_debugger in (debugger, alone):
+        each_debugger.cursor.sgd(2)
     assert state(debugger) == state(alone)
     assert debugger.cursor.costs == alone.cursor.costs
 

@@ -131,11 +131,11 @@ def test_a_run_from_the_file_goes_on_bit_for_bit(
     for end in (start + length // 2, start + more * length):
         debugger.move(end)
         again.move(end - start)
-        one, other = (state(d) for d in (debugger, again))
-        stale = [key for key in one if "stale" in key]
-        del one["moment"], other["moment"]
-        assert {k: v for k, v in one.items() if k not in stale} == {
-            k: v for k, v in other.items() if k not in stale
+        kept, loaded = (state(d) for d in (debugger, again))
+        stale = [key for key in kept if "stale" in key]
+        del kept["moment"], loaded["moment"]
+        assert {k: v for k, v in kept.items() if k not in stale} == {
+            k: v for k, v in loaded.items() if k not in stale
         }
     # A second save of what was loaded is the same file.
     save(load(tmp_path / "g.json"), tmp_path / "h.json")
@@ -169,9 +169,12 @@ def test_accumulated_passes_each_move_them() -> None:
     graph.training = dataclasses.replace(graph.training, accumulate=3)
     debugger, plain = ComputedDebugger(graph), ComputedDebugger(normalised())
     node = graph.index_of("first")
-    for one in (debugger, plain):
-        one.cursor.sgd(1)
-    found = [one.plan.lasting(node)["running_mean"].tobytes() for one in (debugger, plain)]
+    for each_debugger in (debugger, plain):
+        each_debugger.cursor.sgd(1)
+    found = [
+        each_debugger.plan.lasting(node)["running_mean"].tobytes()
+        for each_debugger in (debugger, plain)
+    ]
     assert found[0] == found[1]
     debugger.cursor.sgd(1)
     assert debugger.plan.lasting(node)["running_mean"].tobytes() != found[0]

@@ -158,8 +158,8 @@ def test_edits_of_the_updates_are_part_of_a_session() -> None:
     again = open_session(ComputedDebugger(arrays(Training(SGD(0.1)))))
     for line in session_lines(session):
         again.run(line)
-    for one in (session, again):
-        one.debugger.move(80)
+    for run in (session, again):
+        run.debugger.move(80)
     assert state_of(session.debugger) == state_of(again.debugger)
 
 

@@ -32,8 +32,8 @@ class Scalar:
         def build(v):
             if v not in seen:
                 seen.add(v)
-                for one in v._prev:
-                    build(one)
+                for child in v._prev:
+                    build(child)
                 topo.append(v)
 
         build(self)

@@ -30,8 +30,8 @@ class Scalar:
     def backward(self):
         def visit(v):
             v._backward()
-            for one in v._prev:
-                visit(one)
+            for child in v._prev:
+                visit(child)
 
         self.grad = 1.0
         visit(self)

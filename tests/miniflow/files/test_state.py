@@ -102,11 +102,11 @@ def test_it_continues_bit_for_bit(
         save(graph, tmp_path / "g.json")
         again = load(tmp_path / "g.json")
         assert kept(again) == (kept(graph) if before else {})
-        for one in (graph, again):
-            np.testing.assert_array_equal(one.train(after), costs[before:])
-            assert parameters(one) == parameters(whole)
-            assert kept(one) == kept(whole)
-            assert one.progress.sgd_steps == before + after
+        for each_graph in (graph, again):
+            np.testing.assert_array_equal(each_graph.train(after), costs[before:])
+            assert parameters(each_graph) == parameters(whole)
+            assert kept(each_graph) == kept(whole)
+            assert each_graph.progress.sgd_steps == before + after
 
 
 @ANY_FOLDER
@@ -171,8 +171,8 @@ def test_another_optimizer_begins_anew() -> None:
     graph.train(3)
     for node in ("W", "__metadata__"):
         fresh[node].value = graph[node].value.copy()
-    for one in (graph, fresh):
-        with_training(one, optimizer=Momentum(0.1))
+    for each_graph in (graph, fresh):
+        with_training(each_graph, optimizer=Momentum(0.1))
     assert graph.train(4) == fresh.train(4)
     with_training(graph, optimizer=Momentum(0.2))
     assert graph.starts_from.sgd_steps == 4
@@ -254,4 +254,4 @@ def test_a_state_that_does_not_fit(optimizer: Any, state: Any, said: str, tmp_pa
 
 
 def test_every_optimizer_is_tried() -> None:
-    assert {type(one) for one in KINDS} == set(OPTIMIZERS.values())
+    assert {type(optimizer) for optimizer in KINDS} == set(OPTIMIZERS.values())

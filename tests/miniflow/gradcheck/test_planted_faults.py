@@ -135,7 +135,7 @@ def test_every_planted_fault_is_seen_where_it_is(name: str, data: st.DataObject)
     graph = graph_of(case, faulty_kind(OPS[name], lambda sent, grad: None, 0))
     # Row numbers of a Take, which are not varied.
     integers = class_numbers(graph, graph.shapes())
-    tried = [one for one in check(graph) if one.source not in integers]
+    tried = [verdict for verdict in check(graph) if verdict.source not in integers]
     assert {verdict.judgement for verdict in tried} == {"right"}
     inbound = graph.inbound[graph.by_name["op"]]
     varied = [i for i, source in enumerate(inbound) if source not in integers]
@@ -147,7 +147,11 @@ def test_every_planted_fault_is_seen_where_it_is(name: str, data: st.DataObject)
         op: Any = graph["op"]
         changed = set()
         for source in dict.fromkeys(op.inbound_nodes):
-            sent = [op.sent[i] for i, one in enumerate(op.inbound_nodes) if one is source]
+            sent = [
+                op.sent[i]
+                for i, inbound_node in enumerate(op.inbound_nodes)
+                if inbound_node is source
+            ]
             if differ(sum(right for right, _ in sent), sum(faulty for _, faulty in sent)):
                 changed.add(("op", source.label))
         assert wrong_sources(graph, verdicts) == changed, what

@@ -274,10 +274,12 @@ def test_it_comes_back_from_a_file_bit_for_bit(tmp_path: Path) -> None:
     graph = Graph.of(mf.mse(Input("t", value=np.ones((3, 2))), op, name="cost"))
     mf.save(graph, tmp_path / "a.json")
     loaded = mf.load(tmp_path / "a.json")
-    for one in (graph, loaded):
-        one.train(5)
+    for each_graph in (graph, loaded):
+        each_graph.train(5)
     for name in "qkv":
-        ours, theirs = (one.nodes[one.by_name[name]].value for one in (graph, loaded))
+        ours, theirs = (
+            each_graph.nodes[each_graph.by_name[name]].value for each_graph in (graph, loaded)
+        )
         np.testing.assert_array_equal(ours, theirs)
 
 

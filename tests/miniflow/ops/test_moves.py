@@ -68,7 +68,9 @@ def test_row_numbers_of_a_file_are_integers_that_are_not_trained_and_come_back(
     loaded = mf.load(tmp_path / "rows.json")
     assert np.asarray(loaded.nodes[loaded.by_name["rows"]].value).dtype.kind == "i"
     taken = loaded.by_name["taken"]
-    verdicts = {one.source: one.judgement for one in check(loaded) if one.node == taken}
+    verdicts = {
+        verdict.source: verdict.judgement for verdict in check(loaded) if verdict.node == taken
+    }
     assert verdicts[loaded.by_name["table"]] == "right"
     assert verdicts.get(loaded.by_name["rows"]) in (None, "untested")
     graph.train(3)

@@ -53,8 +53,8 @@ NAMES = sorted(OPS)
 def build(case: Case, dtype: str = "float64") -> Graph:
     """Return a graph of the op alone, its cost a weighted sum of its value's entries."""
     if case.same:
-        one = Input("x0", value=case.values[0])
-        inputs = [one] * len(case.values)
+        shared = Input("x0", value=case.values[0])
+        inputs = [shared] * len(case.values)
     else:
         inputs = [Input(f"x{i}", value=value) for i, value in enumerate(case.values)]
     op = case.op(*inputs, name="op", **case.attributes)
@@ -198,7 +198,7 @@ def test_for_any_gradient_that_comes_to_them(name: str, data: st.DataObject) -> 
     np.testing.assert_allclose(rule.forward(*xs), value, rtol=1e-12, atol=1e-300)
     # The array's own value, so that one last bit of it cannot tip an overflow.
     found = rule.vjp(float(grad), float(value), *xs)
-    assert all(type(one) is float for one in found)
+    assert all(type(number) is float for number in found)
     np.testing.assert_allclose(found, sent, rtol=1e-12, atol=1e-300)
 
 

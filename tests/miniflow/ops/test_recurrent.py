@@ -126,7 +126,7 @@ def test_numbers_are_those_that_pytorch_gave(name: str) -> None:
     theirs, of_x, sums = PYTORCH[name]
     np.testing.assert_allclose(value(plan, layer).reshape(-1), theirs, rtol=1e-13)
     np.testing.assert_allclose(gradient(plan, x).reshape(-1), of_x, rtol=1e-12)
-    ours = [gradient(plan, one).sum() for one in parameters]
+    ours = [gradient(plan, parameter).sum() for parameter in parameters]
     np.testing.assert_allclose(ours, sums, rtol=1e-12)
 
 
@@ -165,8 +165,8 @@ def test_two_directions_are_two_nodes_and_a_concat() -> None:
     x = Input("x", value=waves(4, 3, 2))
     there, back = (GRU(x, *weights(GRU), reverse=reverse) for reverse in (False, True))
     both = Concat(there, back, axis=2)
-    for one in back.inbound_nodes[1:]:
-        one.name = f"{one.name}_reverse"
+    for parameter in back.inbound_nodes[1:]:
+        parameter.name = f"{parameter.name}_reverse"
     plan = passed(both)
     assert value(plan, both).shape == (4, 3, 4)
     assert (value(plan, both)[-1, :, 2:] != value(plan, there)[-1]).all()
@@ -274,8 +274,8 @@ def test_training_is_stepping_and_goes_on_from_a_file_bit_for_bit(
     for step in range(6):
         plan.feed(step)
         plan.walk(1, 1 + len(fresh.forward_nodes) + len(fresh.backward_nodes))
-        for one in range(len(fresh.trainables)):
-            plan.update(one)
+        for number in range(len(fresh.trainables)):
+            plan.update(number)
     for i in fresh.trainables:
         np.testing.assert_array_equal(plan.value(i), trained.nodes[i].value)
 

@@ -46,7 +46,7 @@ def test_costs_and_gradients_are_pytorchs(name: str) -> None:
     debugger.cursor.phases(3)
     # LeNet is in float32, PyTorch's numbers are in float64.
     rel = 1e-5 if debugger.graph.dtype == np.float32 else 1e-10
-    found = {one: np.linalg.norm(gradient(debugger, one)) for one in expected["gradients"]}
+    found = {label: np.linalg.norm(gradient(debugger, label)) for label in expected["gradients"]}
     assert found == pytest.approx(expected["gradients"], rel=rel)
     assert debugger.plan.cost() == pytest.approx(expected["cost"], rel=rel)
     steps = SHIPPED_LAYERS[name]
@@ -81,7 +81,7 @@ def test_without_the_norms_nothing_is_learned() -> None:
         if node["op"] == "BatchNorm":
             z, _, beta = node["inputs"]
             node |= {"op": "Add", "inputs": [z, beta]}
-    content["nodes"] = [one for one in content["nodes"] if not one["name"].endswith("gamma")]
+    content["nodes"] = [node for node in content["nodes"] if not node["name"].endswith("gamma")]
     debugger = ComputedDebugger(loads(json.dumps(content).encode(), ".", "no-norms.json"))
     debugger.cursor.phases(3)
     assert largest(debugger, "layer6/W") == pytest.approx(0.0042, rel=0.01)

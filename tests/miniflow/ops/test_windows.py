@@ -182,7 +182,7 @@ def run(op: type[Op], values: list[Array], attributes: dict[str, Any], grad: Any
     plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
     return [
         plan.value(graph.index[node]).copy(),
-        *(plan.gradient(graph.index[one]).copy() for one in nodes),
+        *(plan.gradient(graph.index[input_node]).copy() for input_node in nodes),
     ]
 
 
@@ -227,9 +227,9 @@ def test_the_numbers_do_not_depend_on_how_the_batch_is_cut(
     wanted = run(op, values, attributes, grad)
     monkeypatch.setattr(columns, "BLOCK", block)
     monkeypatch.setattr(columns, "COLUMNS", width)
-    for found, one in zip(run(op, values, attributes, grad), wanted, strict=True):
+    for found, expected in zip(run(op, values, attributes, grad), wanted, strict=True):
         # Integers: their sums are exact in any order.
-        np.testing.assert_array_equal(found, one)
+        np.testing.assert_array_equal(found, expected)
 
 
 def test_a_transposed_convolution_is_the_gradient_of_a_convolution() -> None:
@@ -259,9 +259,9 @@ def test_inputs_in_any_order_of_memory_are_read_as_they_are() -> None:
     x = filled([2, 3, 6, 5], 7, 11, 5)
     weights = filled([4, 3, 3, 3], 5, 7, 3)
     wanted = run(Conv, [x, weights], {}, filled([2, 4, 4, 3], 3, 7, 3))[0]
-    turned = [np.asfortranarray(one) for one in (x, weights)]
+    turned = [np.asfortranarray(array) for array in (x, weights)]
     do, out = Calls(np.float64), np.zeros(wanted.shape)
-    Conv(*(Input(value=one) for one in turned)).forward_calls(do, out, *turned)
+    Conv(*(Input(value=array) for array in turned)).forward_calls(do, out, *turned)
     for call in do.take():
         call()
     np.testing.assert_array_equal(out, wanted)

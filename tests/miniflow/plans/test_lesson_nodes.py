@@ -132,7 +132,7 @@ def by_plan(make: Make, *kinds: Any, dtype: str = "float64") -> list[Any]:
     plan = compile_plan(graph := Graph.of(cost, dtype=dtype))
     stepped(plan)
     found = [plan.value(graph.cost), *(plan.gradient(graph.index[n]) for n in (w, x))]
-    return [one.copy() for one in found]
+    return [array.copy() for array in found]
 
 
 OURS, THEIRS = (Tanh, Mul, MSE), (Own, OwnProduct, OwnMSE)
@@ -176,8 +176,8 @@ def test_stepped_and_run_give_the_same_bits(make: Make) -> None:
 def test_what_was_built_on_them_and_dropped_has_no_say(way: Any, kinds: Any) -> None:
     def littered(x: Node, w: Node, tanh: Any, product: Any, cost: Any) -> Node:
         h = tanh(Linear(x, w, Input(value=0.1)))
-        for one in (x, w, h):
-            product(one, Input("never fed"))
+        for node in (x, w, h):
+            product(node, Input("never fed"))
         end = cost(Input("y", value=np.ones(3)), h)
         product(end, Input("never fed either"))
         Own(product(Input("nor this"), end))

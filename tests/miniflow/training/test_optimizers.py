@@ -160,7 +160,9 @@ def test_float32_stays_float32(optimizer: Optimizer) -> None:
     assert (value < 1).all()
 
 
-@pytest.mark.parametrize("optimizer", [one for one, _ in CASES if not one.weight_decay])
+@pytest.mark.parametrize(
+    "optimizer", [optimizer for optimizer, _ in CASES if not optimizer.weight_decay]
+)
 def test_a_gradient_of_zero_moves_nothing(optimizer: Optimizer) -> None:
     w, zero = Input("w", value=[1.0, 2.0], trainable=True), Input("zero", value=0.0)
     graph = Graph.of(Mean(Mul(w, zero)), training=Training(optimizer))
