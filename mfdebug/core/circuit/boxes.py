@@ -84,12 +84,14 @@ class Box:
 class Wire:
     """A value's way from its box to all its ports: one trunk, with branches.
 
-    `node` is None for several values that are drawn as one. `last` is the last layer that the
-    trunk leaves; `rows` has its row at the right edge of each layer from its box's to the last.
+    `node` is None for several values that are drawn as one; `name` is its own one within a scope.
+    `last` is the last layer that the trunk leaves; `rows` has its row at the right edge of each
+    layer from its box's to the last.
     """
 
     node: int | None
     source: Box
+    name: str = ""
     ends: list[tuple[Box, int]] = field(default_factory=list)
     last: int = 0
     rows: dict[int, int] = field(default_factory=dict)

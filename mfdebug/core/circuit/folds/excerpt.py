@@ -47,7 +47,7 @@ class _Excerpt:
         self._bundles: list[Wire] = []
         for number, box in self._boxes.items():
             for node in folding.outputs(number):
-                wire = self._wires[node] = Wire(node, box)
+                wire = self._wires[node] = Wire(node, box, self._name_outside(box, node))
                 box.gives.append(wire)
         for number, box in self._boxes.items():
             self._connect(box, folding.inputs(number), most_inputs)
@@ -57,6 +57,14 @@ class _Excerpt:
         self.parts = Parts(
             [*self._boxes.values(), *self._border], [*self._wires.values(), *self._bundles]
         )
+
+    def _name_outside(self, box: Box, node: int) -> str:
+        """Return the name of an output of a scope, whose frame has the name of the scope alone."""
+        if box.kind is not Kind.SCOPE:
+            return ""
+        target = self._folding.graph.nodes[node]
+        star = "*" if isinstance(target, Input) and target.trainable else ""
+        return split_name(plain(target.label))[-1] + star
 
     def _connect(self, box: Box, sources: list[int], most: int | None) -> None:
         shown = sources if most is None else self._most_important(sources, most)

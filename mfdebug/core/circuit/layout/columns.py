@@ -123,7 +123,7 @@ def _label(box: Box, spacing: Spacing, shapes: Sequence[Shape] | None) -> None:
     if box.kind is Kind.SCOPE:
         # The frame has the scope's name; several wires need their own.
         several = len(box.gives) > 1 and spacing.shapes
-        names = [wire.source.lines[0] if several else "" for wire in box.gives]
+        names = [cut(wire.name, spacing.names) if several else "" for wire in box.gives]
     box.names = (names * len(box.gives))[: len(box.gives)] if box.gives else []
     if box.kind is Kind.REPEAT:
         box.names = [""] * len(box.gives)
