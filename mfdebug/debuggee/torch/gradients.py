@@ -294,10 +294,11 @@ class Watched:
 
     def _arrive(self, node: Node, gradient: Any) -> None:
         """Note the gradient of a node, unless it is simply the one contribution that there is."""
-        if not gradient.is_contiguous():
-            node.strides = gradient.stride()
+        strides = self._tensors.strides(gradient)
+        if strides is not None:
+            node.strides = strides
         count, last = self._arrived.get(node, (0, None))
-        if count != 1 or last != (gradient.data_ptr(), gradient._version):
+        if count != 1 or last is None or last != self._tensors.mark(gradient):
             self.backward.own[node] = self._tensors.encoded(gradient)
 
     def _send(self, node: Node, target: Node, share: Any) -> None:
@@ -310,7 +311,7 @@ class Watched:
         else:
             sent[key] = self._tensors.encoded(share)
         count = self._arrived.get(target, (0, None))[0]
-        self._arrived[target] = count + 1, (share.data_ptr(), share._version)
+        self._arrived[target] = count + 1, self._tensors.mark(share)
 
     def _note_returned(self, gradients: Sequence[Any]) -> None:
         """Note the gradients that the program has asked for: no hook has seen them arrive."""
