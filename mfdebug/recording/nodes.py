@@ -23,6 +23,8 @@ from miniflow.training.optimizers import SGD
 MAX_NAME = 80
 # What an engine is called where people read it.
 LIBRARIES = {"torch": "PyTorch", "micrograd": "micrograd", "autograd": "autograd"}
+# Whose a function is that the program has added to a library's engine.
+OF_THE_PROGRAM = "the program"
 
 
 class Recorded(Node):
@@ -172,10 +174,11 @@ def _node(
         except GraphError:
             # Its inputs are others than our op takes: from a damaged file.
             pass
-    key = node.kind, bool(inbound), node.engine
+    library = OF_THE_PROGRAM if node.is_own else LIBRARIES.get(node.engine, "")
+    key = node.kind, bool(inbound), library
     if key not in kinds:
         base: type[Recorded] = Recorded if inbound else RecordedInput
-        body = {"__module__": __name__, "library": LIBRARIES.get(node.engine, "")}
+        body = {"__module__": __name__, "library": library}
         kinds[key] = type(_class_name(node.kind), (base,), body)
     kind = kinds[key]
     return kind(name) if issubclass(kind, RecordedInput) else kind(inbound, name)

@@ -22,6 +22,8 @@ def call_of(
     `kind` is the printable name of its class.
     """
     node = nodes[number]
+    if node.is_own:
+        return None
     call, part = node, 0
     if node.is_result:
         call = nodes[node.inbound[0]]
