@@ -8,6 +8,7 @@ pytest.importorskip("torch")
 
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.explain.moment_text import explain
+from mfdebug.core.explain.summary import summary_of
 from mfdebug.recording.debugger import RecordedDebugger, RecordedLines
 from mfdebug.recording.reader import RunReader
 from tests.torch.test_live import run
@@ -44,6 +45,7 @@ class Net(nn.Module):
         super().__init__()
         self.table = nn.Embedding(9, 4, sparse=True)
         self.bag = nn.EmbeddingBag(9, 4, mode="mean", sparse=True)
+        self.rnn = nn.LSTM(4, 4, 2, dropout=0.5)
         self.features = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
         # As where the size of what follows is found by a trial.
         size = self.features(torch.zeros(1, 4)).shape[1]
@@ -52,6 +54,7 @@ class Net(nn.Module):
 
     def forward(self, rows):
         x = self.table(rows).mean(1) + self.table(rows[:, :1]).sum(1) + self.bag(rows)
+        x = x + self.rnn(x[None])[0][0]
         return self.head(self.norm(self.features(x)))
 
 net = Net()
@@ -105,7 +108,7 @@ def test_sparse_gradients_are_the_programs_own(recorded: Recorded) -> None:
 def test_each_input_is_named_by_what_holds_it_in_the_end(recorded: Recorded) -> None:
     debugger, _ = recorded
     names = [node.label for node in debugger.graph.nodes if not node.inbound_nodes]
-    assert {name for name in names if ".tensor" not in name} == {
+    assert {name for name in names if ".tensor" not in name and ".rnn." not in name} == {
         "rows",
         "net.table.weight",
         "net.bag.weight",
@@ -129,6 +132,8 @@ def test_torchs_own_tensors_have_not_the_names_of_the_programs(recorded: Recorde
     assert sorted(name for name in names if ".tensor" in name) == [
         "net.norm.parametrizations.weight.0.tensor",
         "net.norm.parametrizations.weight.0.tensor_2",
+        "net.rnn.tensor",
+        "net.rnn.tensor_2",
         # rows[:, :1]
         "net.table.tensor",
     ]
@@ -143,6 +148,17 @@ def test_a_function_of_the_program_is_not_taken_for_one_of_pytorch(recorded: Rec
     assert "relu is a function of the program whose rule is not known" in (
         session.run(f"check {node.label}").text
     )
+
+
+def test_one_of_several_results_is_called_after_its_function(recorded: Recorded) -> None:
+    debugger, _ = recorded
+    session = open_session(debugger)
+    session.run("goto start")
+    said = session.run("until net.rnn.lstm.0").text
+    assert "forward of net.rnn.lstm.0 (lstm)\n  net.rnn.lstm.0 = lstm(" in said
+    assert "(lstm is a function of PyTorch" in session.run("why net.rnn.lstm.0[0,0,0]").text
+    kinds = {one.name: one.kinds for one in summary_of(debugger).modules}
+    assert kinds["net.rnn."] == ("lstm",)
 
 
 def test_of_what_is_not_trained_no_optimizer_is_expected(recorded: Recorded) -> None:
