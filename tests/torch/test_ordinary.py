@@ -45,6 +45,7 @@ class Net(nn.Module):
         super().__init__()
         self.table = nn.Embedding(9, 4, sparse=True)
         self.bag = nn.EmbeddingBag(9, 4, mode="mean", sparse=True)
+        self.bn = nn.BatchNorm1d(4)
         self.rnn = nn.LSTM(4, 4, 2, dropout=0.5)
         self.features = nn.Sequential(nn.Linear(4, 4), nn.Tanh())
         # As where the size of what follows is found by a trial.
@@ -55,7 +56,11 @@ class Net(nn.Module):
     def forward(self, rows):
         x = self.table(rows).mean(1) + self.table(rows[:, :1]).sum(1) + self.bag(rows)
         x = x + self.rnn(x[None])[0][0]
-        return self.head(self.norm(self.features(x)))
+        with torch.no_grad():
+            self.bn(x)
+        x = self.bn(x)
+        print("mean", self.bn.running_mean.tolist())
+        return self.head(self.norm(self.features(self.bn(x))))
 
 net = Net()
 net.head.weight.requires_grad_(False)
@@ -86,6 +91,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> tuple[RecordedDebugger
     return debugger, lines
 
 
+OTHERS = (".tensor", ".rnn.", ".bn.")
 Recorded = tuple[RecordedDebugger, list[str]]
 
 
@@ -105,10 +111,24 @@ def test_sparse_gradients_are_the_programs_own(recorded: Recorded) -> None:
         assert repr(shown) == line
 
 
+def test_running_statistics_are_those_of_the_call(recorded: Recorded) -> None:
+    """PyTorch writes to them without a new version, also while nothing is noted."""
+    debugger, lines = recorded
+    labels = [node.label for node in debugger.graph.nodes]
+    printed = [line for line in lines if line.startswith("mean ")]
+    assert len(printed) == 3
+    for step, line in enumerate(printed):
+        found = debugger.plan.pass_of(step)
+        assert found is not None
+        second = found.value(labels.index("net.bn.running_mean_2"), debugger.timeline.length)
+        assert second is not None
+        assert f"mean {second.tolist()}" == line
+
+
 def test_each_input_is_named_by_what_holds_it_in_the_end(recorded: Recorded) -> None:
     debugger, _ = recorded
     names = [node.label for node in debugger.graph.nodes if not node.inbound_nodes]
-    assert {name for name in names if ".tensor" not in name and ".rnn." not in name} == {
+    assert {name for name in names if not any(part in name for part in OTHERS)} == {
         "rows",
         "net.table.weight",
         "net.bag.weight",

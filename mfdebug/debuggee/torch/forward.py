@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # Characters kept of a setting that is a text.
 MAX_SETTING = 80
+# Functions that write to running statistics without a new version, also while nothing is noted.
+_COUNTING = ("batch_norm", "instance_norm")
 # Places in the engine, and bytes of their values, that are held for a program that never goes back.
 MAX_PLACES, MAX_HELD = 20_000, 64 * 2**20
 
@@ -76,6 +78,8 @@ class Forward:
             self._tensors.flat(kwargs, tensors)
         if not any(tensor.requires_grad for tensor in tensors):
             return None
+        if self._name(function) in _COUNTING:
+            self._forget_changed(tensors[1:])
         caller = sys._getframe(4)
         site, scope, frame = self._sites.of(caller)
         # In the forward of a function with a backward of its own, variables are that function's.
@@ -228,6 +232,13 @@ class Forward:
             node.instance = ref(tensor)
         self._inputs[id(tensor)] = Known(ref(tensor), node, version(tensor))
         return node
+
+    def _forget_changed(self, tensors: list[Any]) -> None:
+        """Forget the inputs whose numbers are others now, though their version is the same."""
+        for tensor in tensors:
+            known = self._inputs.get(id(tensor))
+            if known is not None and known.node.value != self._tensors.encoded(tensor):
+                del self._inputs[id(tensor)]
 
     def forget_input(self, tensor: Any) -> None:
         """Forget the value of an input: the program may write to it unseen, through `.data`."""
