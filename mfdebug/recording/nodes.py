@@ -23,6 +23,8 @@ from miniflow.training.optimizers import SGD
 MAX_NAME = 80
 # What an engine is called where people read it.
 LIBRARIES = {"torch": "PyTorch", "micrograd": "micrograd", "autograd": "autograd"}
+# Whose a function is that the program has added to a library's engine.
+OF_THE_PROGRAM = "the program"
 
 
 class Recorded(Node):
@@ -134,7 +136,7 @@ def graph_of(structure: Structure, name: str) -> RecordedGraph:
             raise GraphError(f"{label} comes before one of its inputs", where=name)
         inbound = [nodes[source] for source in node.inbound]
         made = _call(structure.nodes, i, inbound, label) if node.engine and inbound else None
-        nodes.append(made or _node(node, inbound, label, kinds))
+        nodes.append(made or _node(node, _function(structure.nodes, i), inbound, label, kinds))
     return RecordedGraph(structure, nodes, name)
 
 
@@ -147,11 +149,18 @@ def _call(
     # The rules are loaded for programs that use such a library.
     from mfdebug.recording.functions import call_of
 
-    return call_of(nodes, number, inbound, _class_name(nodes[number].kind), name)
+    return call_of(nodes, number, inbound, _class_name(_function(nodes, number)), name)
+
+
+def _function(nodes: Sequence[RecordedNode], number: int) -> str:
+    """Return the kind of a node; of one of several results, that of the function."""
+    node = nodes[number]
+    return nodes[node.inbound[0]].kind if node.is_result else node.kind
 
 
 def _node(
     node: RecordedNode,
+    kind: str,
     inbound: list[Node],
     name: str,
     kinds: dict[tuple[str, bool, str], type[Recorded]],
@@ -172,13 +181,14 @@ def _node(
         except GraphError:
             # Its inputs are others than our op takes: from a damaged file.
             pass
-    key = node.kind, bool(inbound), node.engine
+    library = OF_THE_PROGRAM if node.is_own else LIBRARIES.get(node.engine, "")
+    key = kind, bool(inbound), library
     if key not in kinds:
         base: type[Recorded] = Recorded if inbound else RecordedInput
-        body = {"__module__": __name__, "library": LIBRARIES.get(node.engine, "")}
-        kinds[key] = type(_class_name(node.kind), (base,), body)
-    kind = kinds[key]
-    return kind(name) if issubclass(kind, RecordedInput) else kind(inbound, name)
+        body = {"__module__": __name__, "library": library}
+        kinds[key] = type(_class_name(kind), (base,), body)
+    cls = kinds[key]
+    return cls(name) if issubclass(cls, RecordedInput) else cls(inbound, name)
 
 
 def _class_name(kind: str) -> str:

@@ -46,6 +46,11 @@ class RecordedNode(Struct, frozen=True):
         """Whether it is one of several results of a function, which is the node before it."""
         return bool(self.engine) and self.kind == "result" and len(self.inbound) == 1
 
+    @property
+    def is_own(self) -> bool:
+        """Whether it is a function of the program's own, with a backward, in a library's engine."""
+        return bool(self.engine) and self.attributes.get("own") is True
+
 
 class Structure(Struct, frozen=True):
     """A graph of a program, as one of its passes ran it.

@@ -133,6 +133,20 @@ def test_a_function_that_raises_is_the_last_moment_of_its_pass(
     assert set(place.seen()[number].inbound[failed[1]]) <= place.seen()[number].inputs.keys()
 
 
+def test_it_is_said_whose_backward_has_raised_not_whose_was_the_last_to_end(
+    lab: dict[str, Lab],
+) -> None:
+    place = lab["trap_error_backward"]
+    *_, last = place.seen()
+    assert last.fault is not None
+    assert (last.fault[0], last.kinds[last.fault[1]]) == ("backward", "exp")
+    debugger = RecordedLines(opened(place.run_file)).at_pass(3, at_its_end=True)
+    # Nothing is shown of it but what had come.
+    assert debugger.cursor.where.node is not None
+    assert type(debugger.graph.nodes[debugger.cursor.where.node]).__name__ == "sum"
+    assert "backward of h in trap_error_backward.py, line 8 raised" in debugger.state.remark
+
+
 def test_another_learning_rate_is_found(lab: dict[str, Lab], tmp_path: Path) -> None:
     text = BY_NAME["model_mlp"].read_text()
     changed = text.replace("lr=0.1,", "lr=0.1000001,")

@@ -47,7 +47,7 @@ def _fed_lines(debugger: Debugger) -> list[str]:
             origin = f"from {debugger.graph.feeder}"
         else:
             origin = "trained" if node.trainable else "its own value"
-            if debugger.cursor.left_alone(i):
+            if node.trainable and debugger.cursor.left_alone(i):
                 origin = "no optimizer has updated it so far"
         if reason := debugger.state.unknown(i):
             lines.append(f"  {node.label}: {reason}  ({origin})")

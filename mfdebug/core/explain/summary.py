@@ -90,6 +90,9 @@ class _Collector:
             for i, node in enumerate(self._graph.nodes)
             if i in trained or (isinstance(node, Input) and kind_of(node) == PARAMETER)
         }
+        # A function with several results is one op.
+        nodes = range(len(self._graph.nodes))
+        self._results = {i for node in nodes for i in debugger.state.results(node)}
         self._root = _Scope("", "", 0)
         for i, path in enumerate(self._paths):
             self._place(i, path)
@@ -136,7 +139,7 @@ class _Collector:
         parameters = [i for i in scope.all if i in self._parameters]
         known = {i: size for i in parameters if (size := self._bytes(i)) is not None}
         sizes = {i: math.prod(self._shape(i) or ()) for i in known}
-        ops = [i for i in scope.own if self._graph.inbound[i]]
+        ops = [i for i in scope.own if self._graph.inbound[i] and i not in self._results]
         last = max((i for i in scope.all if self._graph.inbound[i]), default=None)
         shown = scope.own[0] if is_node else last
         kinds = [kind_of(self._graph.nodes[i]) for i in (scope.own if is_node else ops)]

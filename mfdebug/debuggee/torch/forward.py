@@ -11,7 +11,7 @@ from _weakref import ref
 
 from ..pass_nodes import Node
 from .calls import Calls
-from .own_functions import own_call
+from .own_functions import is_own, own_call
 from .tensors import text, version
 
 TYPE_CHECKING = False
@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 
     from ..tape import Tape
     from .calls import Before
-    from .sites import Sites
+    from .sites import CallSite, Sites
     from .tensors import Tensors
 
 # Characters kept of a setting that is a text.
 MAX_SETTING = 80
+# Functions that write to running statistics without a new version, also while nothing is noted.
+_COUNTING = ("batch_norm", "instance_norm")
 # Places in the engine, and bytes of their values, that are held for a program that never goes back.
 MAX_PLACES, MAX_HELD = 20_000, 64 * 2**20
 
@@ -50,6 +52,7 @@ class Forward:
         self._tensor_type = torch.Tensor
         self._parameter_type = torch.nn.Parameter
         self._next_sequence = torch._C._autograd._get_sequence_nr
+        self._grad_enabled = torch.is_grad_enabled
         self._tape = tape
         self._tensors = tensors
         self._sites = sites
@@ -75,8 +78,13 @@ class Forward:
             self._tensors.flat(kwargs, tensors)
         if not any(tensor.requires_grad for tensor in tensors):
             return None
-        site, scope, frame = self._sites.of(sys._getframe(4))
-        sources = [self.node_of(x, site, i, frame, scope) for i, x in enumerate(tensors)]
+        if self._name(function) in _COUNTING:
+            self._forget_changed(tensors[1:])
+        caller = sys._getframe(4)
+        site, scope, frame = self._sites.of(caller)
+        # In the forward of a function with a backward of its own, variables are that function's.
+        call = (site, frame, caller) if self._grad_enabled() else None
+        sources = [self.node_of(x, call, i, scope) for i, x in enumerate(tensors)]
         # Only a pass after which the program waits can be asked about.
         noted = self._calls.before(self._name(function), tensors) if self._tape.due else None
         first = self._next_sequence()
@@ -179,17 +187,17 @@ class Forward:
         """
         if tensor.grad_fn is not None:
             return self.node_of(tensor)
-        site, scope, frame = self._sites.of(sys._getframe(1))
-        return self.node_of(tensor, site, 0, frame, scope)
+        caller = sys._getframe(1)
+        site, scope, frame = self._sites.of(caller)
+        return self.node_of(tensor, (site, frame, caller), 0, scope)
 
     # Sources -----------------------------------------------------------------------------------
 
     def node_of(
         self,
         tensor: Any,
-        site: int = -1,
+        call: CallSite | None = None,
         argument: int = 0,
-        frame: FrameType | None = None,
         scope: str = "",
     ) -> Node:
         """Return the node of a tensor that is passed to a function, called at a site."""
@@ -199,17 +207,20 @@ class Forward:
                 return known.node
             return self._overwritten(tensor, known)
         if tensor.requires_grad and not tensor.is_leaf:
-            return self._hidden(tensor, frame=frame)
+            return self._hidden(tensor, frame=None if call is None else call[1])
         known = self._inputs.get(id(tensor))
         if known is not None and known.tensor() is tensor and known.version == version(tensor):
             node = known.node
             path = self._sites.path(tensor)
+            if path is None and not node.form[1]:
+                path = self._sites.name_of_input(tensor, call, argument)
             if path is not None and path != node.form[1]:
-                # It was passed to a function before its module was first called.
+                # It was passed to a function before its module was first called, or by one whose
+                # variables name nothing.
                 node.form = (node.form[0], path, *node.form[2:])
             return node
         kind = "Parameter" if isinstance(tensor, self._parameter_type) else "Tensor"
-        name = self._sites.name_of_input(tensor, site, argument, frame)
+        name = self._sites.name_of_input(tensor, call, argument)
         if not name and scope:
             # One that has no name, as a mask made on the spot, belongs to its module.
             name = f"{scope}tensor"
@@ -221,6 +232,13 @@ class Forward:
             node.instance = ref(tensor)
         self._inputs[id(tensor)] = Known(ref(tensor), node, version(tensor))
         return node
+
+    def _forget_changed(self, tensors: list[Any]) -> None:
+        """Forget the inputs whose numbers are others now, though their version is the same."""
+        for tensor in tensors:
+            known = self._inputs.get(id(tensor))
+            if known is not None and known.node.value != self._tensors.encoded(tensor):
+                del self._inputs[id(tensor)]
 
     def forget_input(self, tensor: Any) -> None:
         """Forget the value of an input: the program may write to it unseen, through `.data`."""
@@ -258,12 +276,14 @@ class Forward:
                     if frame is not None and self._sites.path(below.variable) is None:
                         # No call of its module was seen.
                         self._sites.learn_variables(frame)
-                    sources[self.node_of(below.variable)] = None
+                    # It is the program's variable, if the program calls the function.
+                    sources[self.node_of(below.variable, (-1, frame, sys._getframe()))] = None
                 elif below not in met:
                     met.add(below)
                     queue.append(below)
         kind = kind or kind_of(made)
-        node = HiddenNode(self._tape.new_serial(), (kind, "", -1, ()), list(sources))
+        settings = (("own", True),) if is_own(made) else ()
+        node = HiddenNode(self._tape.new_serial(), (kind, "", -1, settings), list(sources))
         alone = not first and len(queue) == 1
         if alone and self._tape.due and len(sources) == len(made.next_functions):
             node.call = own_call(self._torch, made)

@@ -151,8 +151,12 @@ class Gradients:
     def _fault(self, cost: Node, watched: Watched, error: BaseException | None) -> Fault | None:
         if not isinstance(error, Exception):
             return None
-        last = next(reversed(watched.backward.order), cost)
-        return Fault("b", last, type(error).__name__, self._recorder.message(error))
+        order = watched.backward.order
+        # Its moment is the last one, though it has sent nothing.
+        failed = watched.failed() or next(reversed(order), cost)
+        order.pop(failed, None)
+        order[failed] = None
+        return Fault("b", failed, type(error).__name__, self._recorder.message(error))
 
 
 def _merge_leaves(nodes: list[Node]) -> dict[Node, Node]:
@@ -212,11 +216,15 @@ class Watched:
             for sequence in node.sequences
         }
         self._handles: list[Any] = []
+        # The nodes of the engine with their edges, and those that have run to their end.
+        self._engine_nodes: list[tuple[Any, Any]] = []
+        self._ended: set[Any] = set()
         # For each node, how often something was sent to it; address and version of the last.
         self._arrived: dict[Node, tuple[int, tuple[int, int] | None]] = {}
 
     def hook(self, engine_nodes: list[tuple[Any, Any]]) -> None:
         """Set a hook on every node of the engine, given with its edges."""
+        self._engine_nodes = engine_nodes
         for engine_node, edges in engine_nodes:
             note = self._hook(engine_node, edges)
             self._handles.append(engine_node.register_hook(self._guarded(note)))
@@ -247,6 +255,7 @@ class Watched:
             node = None if leaf is None else leaf[0]
 
             def arrived(_: Any, gradients: Any) -> None:
+                self._ended.add(engine_node)
                 if node is not None and gradients[0] is not None:
                     self._arrive(node, gradients[0])
                     self.backward.order[node] = None
@@ -257,6 +266,7 @@ class Watched:
         targets = [self._target(below, output, owner) for below, output in edges]
 
         def sent(shares: Any, gradients: Any) -> None:
+            self._ended.add(engine_node)
             for output, gradient in enumerate(gradients):
                 node = self._by_place.get((sequence, output))
                 if node is not None and gradient is not None:
@@ -294,10 +304,11 @@ class Watched:
 
     def _arrive(self, node: Node, gradient: Any) -> None:
         """Note the gradient of a node, unless it is simply the one contribution that there is."""
-        if not gradient.is_contiguous():
-            node.strides = gradient.stride()
+        strides = self._tensors.strides(gradient)
+        if strides is not None:
+            node.strides = strides
         count, last = self._arrived.get(node, (0, None))
-        if count != 1 or last != (gradient.data_ptr(), gradient._version):
+        if count != 1 or last is None or last != self._tensors.mark(gradient):
             self.backward.own[node] = self._tensors.encoded(gradient)
 
     def _send(self, node: Node, target: Node, share: Any) -> None:
@@ -310,13 +321,32 @@ class Watched:
         else:
             sent[key] = self._tensors.encoded(share)
         count = self._arrived.get(target, (0, None))[0]
-        self._arrived[target] = count + 1, (share.data_ptr(), share._version)
+        self._arrived[target] = count + 1, self._tensors.mark(share)
 
     def _note_returned(self, gradients: Sequence[Any]) -> None:
         """Note the gradients that the program has asked for: no hook has seen them arrive."""
         for node, gradient in zip(self._asked, gradients, strict=False):
             if gradient is not None and node in self._nodes:
                 self.backward.own[node] = self._tensors.encoded(gradient)
+
+    def failed(self) -> Node | None:
+        """Return the node whose backward has raised; None if that cannot be known.
+
+        Of the engine's nodes that wait for nothing, it runs the one that was made last; which of
+        them it leaves out, since the program asks for certain gradients only, is not known.
+        """
+        if self._asked:
+            return None
+        waiting = [pair for pair in self._engine_nodes if pair[0] not in self._ended]
+        behind = {below for _, edges in waiting for below, _ in edges}
+        ready = [engine_node for engine_node, _ in waiting if engine_node not in behind]
+        if not ready:
+            return None
+        engine_node = max(ready, key=lambda one: one._sequence_nr())
+        if hasattr(engine_node, "variable"):
+            leaf = self._leaves.get(id(engine_node.variable))
+            return None if leaf is None else leaf[0]
+        return self._owner(engine_node._sequence_nr())
 
     def finish(self, out: Any) -> None:
         """Remove the hooks, and note what the parameters hold now, and what was returned."""

@@ -16,6 +16,15 @@ if TYPE_CHECKING:
 _ANY_NUMBER = 0x04 | 0x08
 
 
+def is_own(made: Any) -> bool:
+    """Whether a node of the engine was made by a class of the program, not by one of torch.
+
+    Such a class may have the name of a function of torch, which it need not compute.
+    """
+    cls = getattr(type(made), "_forward_cls", None)
+    return cls is not None and not cls.__module__.startswith("torch.")
+
+
 def own_call(torch: Any, made: Any) -> Call | None:
     """Return the call that has made a node of the engine, or None if it cannot be known.
 

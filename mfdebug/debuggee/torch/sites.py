@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
     from ..name_facts import SourceSpan
 
+    # The number of a site, its frame, and the frame that calls the function: the site's or torch's.
+    CallSite = tuple[int, FrameType | None, FrameType]
+
 # Names of tensors and modules remembered.
 MAX_NAMES = 100_000
 # Items of a list that is looked through for modules: a longer one holds data.
@@ -39,12 +42,16 @@ class Sites:
         self._spans: dict[int, SourceSpan] = {}
         # The paths of modules and of their tensors, by id.
         self._paths: dict[int, tuple[ref[Any], str]] = {}
-        # The names of inputs by the site of the call and the number of the argument.
-        self._arguments: dict[tuple[int, int], str] = {}
+        # Of those that were called before they were a part of another module, as while that is
+        # being built: the id of the module that was called. They are renamed with the other one.
+        self._early: dict[int, int] = {}
+        # The names of inputs by the code that calls the function, the site, and the argument.
+        self._arguments: dict[tuple[int, int, int, int], str] = {}
 
     def of(self, frame: FrameType | None) -> tuple[int, str, FrameType | None]:
         """Return the number of the site of a call, the scope with a dot, and the site's frame."""
         number, here, inner, path, outer, above = -1, None, None, None, None, None
+        early = None
         of_program, call = self._of_program, self._call
         while frame is not None:
             code = frame.f_code
@@ -54,6 +61,9 @@ class Sites:
                     module = frame.f_locals["self"]
                     if inner is None:
                         inner, path = module, self.path(module)
+                        if path is not None:
+                            early = self._early.get(id(module))
+                            path = path if early is None else None
                         if path is not None and here is not None:
                             break
                     outer, above = module, frame
@@ -75,7 +85,8 @@ class Sites:
         if inner is None:
             return number, "", here
         if path is None:
-            self._learn_names(outer, above)
+            if early != id(outer):
+                self._learn_names(outer, above)
             path = self.path(inner) or type(inner).__name__
         return number, f"{path}.", here
 
@@ -95,12 +106,15 @@ class Sites:
         """Learn the paths of a module, its parts and their tensors; `frame` is that of its call."""
         if len(self._paths) > MAX_NAMES:
             self._paths.clear()
+            self._early.clear()
         while frame is not None and not self._is_program(frame.f_code):
             frame = frame.f_back
         name = self.path(outer) or variable_of(frame, outer, loops=False)
-        name = name or self._listed(frame, outer) or self._held(frame, outer)
+        name = name or self._listed(frame, outer)
+        early = 0 if name else id(outer)
+        name = name or self._held(frame, outer)
         name = name or variable_of(frame, outer) or type(outer).__name__.lower()
-        self._learn_parts(outer, name)
+        self._learn_parts(outer, name, early)
 
     def _listed(self, frame: FrameType | None, outer: Any) -> str:
         """Return the place of a module in a list that is a variable of a frame, or nothing."""
@@ -130,11 +144,12 @@ class Sites:
                     self._learn_parts(thing, name)
                 self._learn_items(thing, name)
 
-    def _learn_parts(self, outer: Any, name: str) -> None:
+    def _learn_parts(self, outer: Any, name: str, early: int = 0) -> None:
+        """Learn the paths from a module on; `early` is its id if it may be a part of another."""
         for part, module in outer.named_modules():
-            self._learn(module, f"{name}.{part}" if part else name)
+            self._learn(module, f"{name}.{part}" if part else name, early)
         for part, tensor in [*outer.named_parameters(), *outer.named_buffers()]:
-            self._learn(tensor, f"{name}.{part}")
+            self._learn(tensor, f"{name}.{part}", early)
         # Modules in a plain list are no parts of their module to torch: its parameters have not
         # theirs, a mistake that is easier to see when they have a name.
         for part, module in outer.named_modules():
@@ -148,20 +163,32 @@ class Sites:
             if isinstance(item, self._module_type) and self.path(item) is None:
                 self._learn_parts(item, f"{path}.{place}")
 
-    def _learn(self, thing: Any, path: str) -> None:
-        if self.path(thing) is None:
-            self._paths[id(thing)] = ref(thing), path
+    def _learn(self, thing: Any, path: str, early: int) -> None:
+        key = id(thing)
+        if self.path(thing) is not None and key not in self._early:
+            return
+        self._paths[key] = ref(thing), path
+        if early:
+            self._early[key] = early
+        else:
+            self._early.pop(key, None)
 
     def _is_program(self, code: CodeType) -> bool:
         known = self._of_program.get(id(code))
         return (self._classify(code) if known is None else known)[0]
 
-    def name_of_input(self, tensor: Any, site: int, argument: int, frame: FrameType | None) -> str:
+    def name_of_input(self, tensor: Any, call: CallSite | None, argument: int) -> str:
         """Return the name of a tensor that the program passes to a function."""
         path = self.path(tensor)
         if path is not None:
             return path
-        key = site, argument
+        if call is None:
+            return ""
+        site, frame, caller = call
+        if site < 0:
+            return variable_of(frame, tensor)
+        # In one line of the program, torch itself may call several functions.
+        key = id(caller.f_code), caller.f_lasti, site, argument
         known = self._arguments.get(key)
         if known is None:
             if len(self._arguments) > MAX_NAMES:

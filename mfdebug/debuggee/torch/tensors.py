@@ -77,6 +77,22 @@ class Tensors:
             # It has no storage, or sizes that differ within a dimension.
             return None
 
+    def mark(self, tensor: Any) -> tuple[int, int] | None:
+        """Return what tells a tensor that lives from others: its address, and its version.
+
+        None: it has no storage of its own, as a sparse gradient.
+        """
+        if tensor.layout is not self._torch.strided:
+            return None
+        return tensor.data_ptr(), tensor._version
+
+    def strides(self, tensor: Any) -> tuple[int, ...] | None:
+        """Return the strides of a tensor that does not lie in memory as usual."""
+        if tensor.layout is not self._torch.strided or tensor.is_nested or tensor.is_contiguous():
+            return None
+        strides: tuple[int, ...] = tensor.stride()
+        return strides
+
     def added(self, first: Encoded, second: Any) -> Encoded:
         """Return the sum of what was recorded of a tensor and another one."""
         dtype, shape, data = first

@@ -15,6 +15,7 @@ from miniflow.importers.pt2.names import Names
 from miniflow.node import Input, Node
 from miniflow.ops.base import Attribute, Op, Shape
 from miniflow.ops.composed import Composed, Parts
+from miniflow.ops.dropout import Dropout
 from miniflow.structure import with_inputs
 
 # What a maker raises for arguments that it does not take.
@@ -84,4 +85,7 @@ class FunctionCall(Composed):
         if not isinstance(made, Node):
             raise Unsupported("nothing that depends on its inputs")
         ops = tuple(node for node in with_inputs([made]) if isinstance(node, Op))
+        if any(isinstance(op, Dropout) for op in ops):
+            # The rule of a model that is read from a file, as between the layers of an LSTM.
+            raise Unsupported("random numbers that PyTorch has drawn")
         return Parts(tuple(inputs), ops, made, builder.shapes)

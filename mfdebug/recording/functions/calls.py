@@ -10,8 +10,9 @@ from mfdebug.recording.records import RecordedNode
 from miniflow.errors import GraphError
 from miniflow.node import Node
 
-# The classes of calls, by what is shown as their kind and by their function.
-_CLASSES: dict[tuple[str, str], type[FunctionCall]] = {}
+# The classes of calls, by what is shown as their kind, by their function, and whether they are one
+# of its results.
+_CLASSES: dict[tuple[str, str, bool], type[FunctionCall]] = {}
 
 
 def call_of(
@@ -22,6 +23,8 @@ def call_of(
     `kind` is the printable name of its class.
     """
     node = nodes[number]
+    if node.is_own:
+        return None
     call, part = node, 0
     if node.is_result:
         call = nodes[node.inbound[0]]
@@ -30,7 +33,7 @@ def call_of(
     make = maker_of(call.kind)
     if make is None or not inbound:
         return None
-    key = kind, call.kind
+    key = kind, call.kind, node.is_result
     if key not in _CLASSES:
         kin = None if node.is_result else kin_of(call.kind)
         body = {"__module__": __name__, "make": staticmethod(make), "kin": kin}

@@ -142,8 +142,12 @@ def _same(a: Array, b: Array) -> Array:
 
 
 def _near(result: Array, before: Array, after: Array) -> Array:
-    """Return which entries are within rounding of what the program has."""
-    unit = np.spacing(np.maximum(np.abs(before), np.abs(after)))
+    """Return which entries are within rounding of what the program has.
+
+    A step is rounded as a number of its own size: an entry that it takes across zero is smaller.
+    """
+    step = np.abs(after - before)
+    unit = np.spacing(np.maximum(step, np.maximum(np.abs(before), np.abs(after))))
     return np.asarray(np.abs(result - after) <= MOST_ULPS * unit)
 
 
