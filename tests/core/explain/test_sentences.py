@@ -123,10 +123,7 @@ def test_terms_of_0_are_counted_where_not_all_are_written() -> None:
     x = Input("x", value=[[1.0, 0.0, 2.0, 0.0, 3.0, 4.0, 5.0]])
     layer = Linear(x, Input("W", value=[[1.0]] * 7), Input("b", value=[0.0]), name="l")
     text = at(ComputedDebugger(Graph.of(Sum(layer, name="cost"))), "l", "forward")
-    assert (
-        "l[0,0] = 1 × 1 + 2 × 1 + 3 × 1 + 4 × 1 + … (1 more, together 5) (3 terms are 0) = 15"
-        in text
-    )
+    assert "l[0,0] = 1 × 1 + 2 × 1 + 3 × 1 + 4 × 1 + 5 × 1 (3 terms are 0) = 15" in text
 
 
 @pytest.mark.parametrize(
