@@ -76,7 +76,8 @@ def in_child(
     state = random.getstate() if random is not None else None
     pthread_sigmask(SIG_BLOCK, [SIGCHLD])
     try:
-        with warnings.catch_warnings():
+        # The module is named: `sys.modules` has only what the program has imported.
+        with warnings.catch_warnings(module=warnings):
             # Python warns again that there are threads, which is for the program to hear.
             warnings.simplefilter("ignore")
             child = os.fork()
@@ -128,7 +129,7 @@ def packed(found: Found) -> bytes:
 
 
 def _run(nodes: list[Any], data: bytes) -> Found:
-    question = unpacked(data, sys.modules["numpy"])
+    question = unpacked(data, sys.modules.get("numpy"))
     node = nodes[question.node]
     inbound = inputs_of(node)
     for input_index, value in question.inputs.items():
@@ -151,8 +152,8 @@ def _seed(node: Any, nodes: list[Any], shares: Mapping[int, Any]) -> None:
     """Set what the consumers have sent to `shares`; if empty, use one that sends ones."""
     names = next((name for name in OUTBOUND if neighbours(node, (name,)) is not None), None)
     if not shares:
-        numpy: Any = sys.modules["numpy"]
-        ones = numpy.ones(numpy.shape(getattr(node, VALUE)))[()]
+        numpy: Any = sys.modules.get("numpy")
+        ones = 1.0 if numpy is None else numpy.ones(numpy.shape(getattr(node, VALUE)))[()]
         if names is not None:
             setattr(node, names, [_UnitConsumer({node: ones})])
         return

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 # are given. Then for each array: its key, the lengths of its dtype and shape, its size in bytes.
 _QUESTION = Struct("=IBII")
 _ARRAY = Struct("=IIIQ")
+# How numbers that are not arrays are unpacked, by the dtype in which they were recorded.
+_PLAIN = {"<f8": "<d", ">f8": ">d", "<i8": "<q", ">i8": ">q", "|b1": "?"}
 # What the number of the node is in a question for the ops of a row, and the length of its head.
 _OPS, _HEAD = 2**32 - 1, Struct("=II")
 
@@ -49,7 +51,11 @@ class Question:
 
 
 def unpacked(data: bytes, numpy: Any) -> Question:
-    """Return the question that `packed` has turned into these bytes."""
+    """Return the question that `packed` has turned into these bytes.
+
+    Without `numpy` (None), numbers are Python's own: a program that has not imported it has no
+    others.
+    """
     node, backward, inputs, shares = _QUESTION.unpack_from(data)
     offset = _QUESTION.size
     arrays: list[tuple[int, Any]] = []
@@ -60,8 +66,12 @@ def unpacked(data: bytes, numpy: Any) -> Question:
         offset += dtype_length
         shape = Struct(f"={ndim}Q").unpack_from(data, offset)
         offset += 8 * ndim
-        array = numpy.frombuffer(data[offset : offset + size], dtype).reshape(shape).copy()
+        raw = data[offset : offset + size]
         offset += size
+        if numpy is None:
+            arrays.append((key, Struct(_PLAIN[dtype]).unpack(raw)[0]))
+            continue
+        array = numpy.frombuffer(raw, dtype).reshape(shape).copy()
         arrays.append((key, array if shape else array[()]))
     return Question(node, dict(arrays[:inputs]), dict(arrays[inputs:]), backward=bool(backward))
 

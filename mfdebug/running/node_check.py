@@ -49,8 +49,12 @@ class Prober:
             if upstream is None or probe.inputs is None:
                 verdicts += untested(graph, node, "not known")
                 continue
-            if not probe.is_deterministic():
-                verdicts += untested(graph, node, "random")
+            try:
+                if not probe.is_deterministic():
+                    verdicts += untested(graph, node, "random")
+                    continue
+            except MiniflowError:
+                verdicts += untested(graph, node, "failed")
                 continue
             values = dict(zip(graph.inbound[node], probe.inputs, strict=True))
             label = graph.nodes[node].label
@@ -119,13 +123,13 @@ class _Probe:
         return total if self._shares else None
 
     def is_deterministic(self) -> bool:
-        """Whether the node reproduces the value that it had in the pass."""
+        """Whether the node reproduces the value that it had in the pass.
+
+        Raises `MiniflowError` if the program cannot evaluate it.
+        """
         assert self.inputs is not None
         assert self._value is not None
-        try:
-            again = self._evaluate(self.inputs)
-        except MiniflowError:
-            return False
+        again = self._evaluate(self.inputs)
         if self._double:
             return np.array_equal(again, self._value, equal_nan=True)
         return np.allclose(again, self._value, SINGLE_TOLERANCE, equal_nan=True)

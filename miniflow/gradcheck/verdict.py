@@ -11,9 +11,9 @@ from miniflow.ops.base import Index, Shape
 # Why something is not tested: it takes only integers; no gradient is ever sent to it, or a part of
 # a node stops it on the way; two evaluations differ; a node defines no backward rule; rounding is
 # larger than the derivative. In the recording of a program's run: its numbers were not kept, or are
-# not known, or do not have its value's shape; its class is the program's own; it is a function of a
-# library that is not known here, or one of several results of one, whose contributions are not told
-# apart.
+# not known, or do not have its value's shape; its class is the program's own; the program cannot
+# evaluate it again; it is a function of a library that is not known here, or one of several results
+# of one, whose contributions are not told apart.
 Reason = Literal[
     "",
     "integers",
@@ -25,6 +25,7 @@ Reason = Literal[
     "not kept",
     "not known",
     "own class",
+    "failed",
     "library",
     "results",
     "wrong shape",

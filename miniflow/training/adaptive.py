@@ -91,8 +91,8 @@ class Adam(Optimizer):
         return (
             Rule("m", ("{beta1} × {m}", "(1 - {beta1}) × {g}")),
             Rule("v", ("{beta2} × {v}", "(1 - {beta2}) × {g}^2")),
-            Rule("m̂", ("{m} / (1 - {β₁}^{t})",)),
-            Rule("v̂", ("{v} / (1 - {β₂}^{t})",)),
+            Rule("m̂", ("{m} / (1 - {beta1}^{t})",)),
+            Rule("v̂", ("{v} / (1 - {beta2}^{t})",)),
             Rule("p", ("{p}", "-{lr} × {m̂} / (√{v̂} + {epsilon})")),
         )
 

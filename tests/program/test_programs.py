@@ -342,6 +342,61 @@ def test_a_copy_of_miniflow_beside_it_is_used_as_python_does(tmp_path: Path) -> 
     assert all(line in said for line in right.stdout.splitlines())
 
 
+PLAIN_NUMBERS = """
+class Node:
+    def __init__(self, *inbound):
+        self.inbound_nodes, self.outbound_nodes, self.gradients = list(inbound), [], {}
+        for node in inbound:
+            node.outbound_nodes.append(self)
+
+    def forward(self):
+        pass
+
+    def sent_back(self):
+        return sum(n.gradients[self] for n in self.outbound_nodes) if self.outbound_nodes else 1
+
+    def backward(self):
+        self.gradients = {self: self.sent_back()}
+
+class Mul(Node):
+    def forward(self):
+        a, b = self.inbound_nodes
+        self.value = a.value * b.value
+
+    def backward(self):
+        a, b = self.inbound_nodes
+        self.gradients = {a: self.sent_back() * b.value, b: self.sent_back() * a.value}
+
+class Once(Mul):
+    def forward(self):
+        if hasattr(self, "value"):
+            raise ValueError("only once")
+        Mul.forward(self)
+
+x, y, z = Node(), Node(), Node()
+x.value, y.value, z.value = 3.0, 5, -2.0
+a = Mul(x, y)
+b = Once(a, z)
+order = [x, y, z, a, b]
+for node in order:
+    node.forward()
+for node in reversed(order):
+    node.backward()
+"""
+
+
+def test_classes_are_checked_in_a_program_that_does_not_import_numpy(tmp_path: Path) -> None:
+    program = tmp_path / "prog.py"
+    program.write_text(PLAIN_NUMBERS)
+    rows = mfdebug(str(program), "--check").stdout.splitlines()
+    tested = [row for row in rows if row.startswith("  a (Mul)")]
+    assert [" right " in row for row in tested] == [True, True]
+    failed = [row for row in rows if row.startswith("  b (Once)")]
+    # It draws no random numbers.
+    remark = "b could not be evaluated again, in a copy of the program"
+    assert [row.endswith(remark) for row in failed] == [True, True]
+
+
 # Standard input -----------------------------------------------------------------------------
 
 

@@ -166,3 +166,10 @@ async def test_nothing_is_redrawn_while_the_cost_stays() -> None:
         before = [plot.line(y) for y in range(plot.size.height)]
         await driver.press("s", "s", "s")
         assert all(plot.line(y) is line for y, line in enumerate(before))
+
+
+@pytest.mark.parametrize(("name", "offered"), [("xor", True), ("edge", False)])
+async def test_its_title_offers_the_answers_where_there_are_any(name: str, offered: bool) -> None:
+    async with opened(name, (120, 40), commands=["sgd 2"]) as driver:
+        assert "D landscape" in driver.text
+        assert ("A answers" in driver.text) is offered

@@ -352,3 +352,12 @@ async def test_after_the_live_table_the_focus_is_where_it_was() -> None:
             panels.show_modules(running=False)
             await pilot.pause()
             assert driver.screen.focused is panel
+
+
+async def test_a_title_that_was_hidden_is_drawn_to_its_whole_width() -> None:
+    # Here the list and the node take turns.
+    async with opened(size=(60, 20), commands=["sgd 1"]) as driver:
+        title = driver.text.splitlines()[1]
+        assert title.endswith("update")
+        await driver.press("tab", "tab")
+        assert driver.text.splitlines()[1] == title

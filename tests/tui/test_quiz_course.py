@@ -54,6 +54,8 @@ async def test_a_graph_is_played_to_its_end(graph: str, tmp_path: Path) -> None:
             else:
                 await answer(pilot, typed(question, question.answer))
                 assert "right: " in screen_text(app)
+            # What comes next is said where the answer is judged.
+            assert screen_text(app).split("\n")[-1].startswith(" s next question")
             await pilot.press("s")
             await pilot.pause()
         assert isinstance(app.screen, TextScreen)

@@ -6,6 +6,8 @@ is a target, which does not. A sum over entries or a scale between both and the 
 
 from __future__ import annotations
 
+import math
+
 from msgspec import Struct
 
 from mfdebug.core.expressions.parser import parse_entry
@@ -14,6 +16,9 @@ from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, node_or_error
 from miniflow.node import Input
 from miniflow.structure import reached
+
+# Columns of an input over which the answers can be drawn.
+MOST_AXES = 2
 
 
 class Subject(Struct, frozen=True):
@@ -49,6 +54,20 @@ def find_subject(debugger: Debugger, text: str) -> Subject:
             "the cost compares no prediction with a target", hint="name the answer: answers NODE"
         )
     return Subject(answer, target, _source(debugger, answer, target))
+
+
+def may_have_answers(debugger: Debugger) -> bool:
+    """Whether there may be answers to show, as far as the shapes of the graph say."""
+    try:
+        subject = find_subject(debugger, "")
+    except DebuggerError:
+        return False
+    source, answer = (debugger.plan.shapes[node] for node in (subject.source, subject.answer))
+    if source[:1] != answer[:1]:
+        return False
+    if math.prod(answer[1:]) == 1:
+        return subject.target is not None or math.prod(source[1:]) <= MOST_AXES
+    return subject.target is not None and len(answer) == 2
 
 
 def _compared(debugger: Debugger) -> tuple[int | None, int | None]:

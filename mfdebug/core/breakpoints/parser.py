@@ -18,6 +18,7 @@ from miniflow.errors import nearest
 from miniflow.ops.base import Array
 
 RULE_NAMES = (*KINDS, *RULES)
+COMPARISON = re.compile("[<>]|[=!]=")
 USAGE = (
     "break NODE [forward|backward|update] [if EXPR], break if EXPR, "
     "break on-change NODE[i,j] [by AMOUNT], "
@@ -50,6 +51,11 @@ def triggers(debugger: Debugger, text: str) -> list[tuple[str, Trigger]]:
     return [(text, at_node(debugger, text))]
 
 
+def _bare_condition(text: str) -> DebuggerError:
+    """Return the error of a condition that lacks its `if`."""
+    return DebuggerError("a condition follows `if`", hint=f"break if {text}")
+
+
 def at_node(debugger: Debugger, text: str) -> AtPositions:
     """Parse `NODE [phase] [if EXPR]`."""
     names = debugger.graph.by_name
@@ -59,9 +65,14 @@ def at_node(debugger: Debugger, text: str) -> AtPositions:
         first = text.split()[0]
         if hint := nearest(first, (*RULE_NAMES, "health", "on-change")):
             raise DebuggerError(f"{first!r} is not a node or a rule", hint=hint) from None
+        if COMPARISON.search(text):
+            raise _bare_condition(text) from None
         raise
+    if COMPARISON.match(rest):
+        raise _bare_condition(text)
     if ref.index is not None or ref.attribute == "grad":
-        hint = f"break on-change {text}"
+        entry = text.removesuffix(rest).rstrip()
+        hint = f"break on-change {entry}"
         raise DebuggerError("this stop takes a node, not an entry or gradient", hint=hint)
     node = node_or_error(debugger.graph, ref.node)
     phases: tuple[Phase, ...] = NODE_PHASES

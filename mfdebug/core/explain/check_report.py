@@ -286,6 +286,8 @@ def _why_not(graph: Graph, verdict: Verdict) -> str:
         case "own class":
             kind = kind_of(graph.nodes[verdict.cause or 0])
             return f"{kind} is the program's own class, and the program does not wait in this graph"
+        case "failed":
+            return f"{cause} could not be evaluated again, in a copy of the program"
         case "library":
             node = graph.nodes[verdict.cause or 0]
             return f"{kind_of(node)} is a function of {node.library} whose rule is not known here"

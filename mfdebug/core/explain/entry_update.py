@@ -131,8 +131,6 @@ class EntryUpdate:
             "lr": word_typed("lr", self.debugger.graph.by_name),
             "m̂": f"{letters['m']}̂",
             "v̂": f"{letters['v']}̂",
-            "β₁": "β₁",
-            "β₂": "β₂",
             "norm": "‖all gradients‖",
         }
         constants = {name: f"{number:g}" for name, number in self._constants.items()}
@@ -151,10 +149,9 @@ class EntryUpdate:
         """The number of each letter before the first assignment."""
         constants = self._constants
         known = {"p": self.before, "grad": self.gradient, "g": self.gradient, "lr": self.rate}
-        betas = {"β₁": constants.get("beta1", 0.0), "β₂": constants.get("beta2", 0.0)}
         step = float(self.debugger.plan.update_number(self.debugger.sgd_step) + 1)
         norms = {"norm": self._norm()} if self.direction.clip_norm is not None else {}
-        return {**constants, **known, **betas, "t": step, **norms, **self.old}
+        return {**constants, **known, "t": step, **norms, **self.old}
 
     def _norm(self) -> float:
         """The norm of all gradients that are used, as the update computed it."""

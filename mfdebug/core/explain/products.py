@@ -35,7 +35,8 @@ class MatrixProduct(Struct, frozen=True):
 
     `title` says in symbols what the product is, or is sent to. `result` is None if the product is
     only a part of a sum. `working` is the entry `entry` in numbers, whose result is `number`; it is
-    empty for all but the last product of a sum. `input_index` is the input to which it is sent,
+    empty for all but the last product of a sum. `entry` names that number, and not the input to
+    which it is sent: that one's value is another. `input_index` is the input to which it is sent,
     `RECEIVED` if it is sent to the shown node, None for a value.
     """
 
@@ -139,8 +140,9 @@ def received_products(
         if weighted and _sent_is_known(view):
             source = f"from {view.label}{view.input_note(edge.input_index)}  "
             computed = debugger.state.override(node, gradient=True) is None
-            title = f"{gradient_name(debugger, node)} = " if only and computed else source
-            found.append(_sent(view, edge.input_index, index, edge.sent, title))
+            name = gradient_name(debugger, node) if only and computed else ""
+            title = f"{name} = " if name else source
+            found.append(_sent(view, edge.input_index, index, edge.sent, title, name))
     return found
 
 
@@ -193,8 +195,13 @@ def _sent_is_known(view: NodeView) -> bool:
     return not debugger.state.departs(node, "backward") and not changed
 
 
-def _sent(view: NodeView, input_index: int, entry: Index, sent: Array, title: str) -> MatrixProduct:
-    """Return the product that a node sends to an input of two axes; its title begins `title`."""
+def _sent(
+    view: NodeView, input_index: int, entry: Index, sent: Array, title: str, name: str = ""
+) -> MatrixProduct:
+    """Return the product that a node sends to an input of two axes; its title begins `title`.
+
+    `name` is that of the product; empty if it has none but its formula.
+    """
     rules, matrices = applicable_explainer(view), matrix_view(view)
     assert rules is not None
     assert matrices is not None
@@ -207,14 +214,15 @@ def _sent(view: NodeView, input_index: int, entry: Index, sent: Array, title: st
     left, right = (x.T, gradient) if place >= pairs else (gradient, w.T)
     if isinstance(matrices, PartView) and matrices.taken[place].is_transposed:
         left, right = right.T, left.T
+    formula = explainer.sent(view, op, input_index, entry)
     return MatrixProduct(
-        title=title + explainer.sent(view, op, input_index, entry).text,
+        title=title + formula.text,
         left=left,
         right=right,
         row=entry[0],
         column=entry[1],
         result=sent,
-        entry=f"{view.labels[input_index]}{index_text(entry)}",
+        entry=f"{name}{index_text(entry)}" if name else formula.of(entry),
         working=edge_sums(view, input_index, entry, ones=True).working(TERMS_SHOWN),
         number=float(sent[entry]),
         input_index=RECEIVED,

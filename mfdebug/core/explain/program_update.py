@@ -72,8 +72,6 @@ class ProgramUpdate(EntryUpdate):
             "lr": word_typed("lr", self.debugger.graph.by_name),
             "m̂": f"{letters['m']}̂",
             "v̂": f"{letters['v']}̂",
-            "β₁": "β₁",
-            "β₂": "β₂",
             **constants,
         }
 
@@ -82,15 +80,12 @@ class ProgramUpdate(EntryUpdate):
         return dict(self.method.constants)
 
     def _numbers(self) -> dict[str, float]:
-        constants = self._constants
         return {
-            **constants,
+            **self._constants,
             "p": self.before,
             "grad": self.gradient,
             "g": self.gradient,
             "lr": self.rate,
-            "β₁": constants.get("beta1", 0.0),
-            "β₂": constants.get("beta2", 0.0),
             "t": float(self.method.t),
             **self.old,
         }

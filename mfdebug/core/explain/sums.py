@@ -87,8 +87,10 @@ class Sums(Struct, frozen=True):
         amounts = self.amounts
         chosen, counted, left = [*range(min(amounts.size, max_terms))], "", 0
         if amounts.size > max_terms:
-            chosen = _first_nonzero(amounts, max_terms) or [0]
             nonzero = int(np.count_nonzero(amounts))
+            # A single term is not left out: the words for it are longer than most terms.
+            most = max_terms + (nonzero == max_terms + 1)
+            chosen = _first_nonzero(amounts, most) or [0]
             left = nonzero - len(chosen)
             zeros = amounts.size - nonzero - (not nonzero)
             if zeros:

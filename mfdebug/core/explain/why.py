@@ -341,6 +341,9 @@ def _sum_of(cause: Cause, texts: list[str], *, numbers: bool) -> str:
 def _term_lines(cause: Cause, max_terms: int) -> list[str]:
     if len(cause.terms) < 2:
         return []
+    if len(cause.terms) == max_terms + 1 and not cause.left_out:
+        # A single term is not left out.
+        max_terms += 1
     rest = sum(term.amount for term in cause.terms[max_terms:]) + cause.left_out_sum
     return term_table(cause, rest, indent=2, most=max_terms).lines()
 

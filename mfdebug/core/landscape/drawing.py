@@ -139,7 +139,7 @@ def _landing_lines(landscape: Landscape) -> list[str]:
     """Return where other learning rates would lead, in a line."""
     if landscape.view.kind == "gradient":
         texts = [
-            f"lr {_number(landing.rate)} {_number(landing.cost)}" for landing in landscape.landings
+            f"lr {_number(landing.rate)}: {_number(landing.cost)}" for landing in landscape.landings
         ]
         start = f"{LANDING} {landscape.cost_name} after an update with "
     elif landscape.view.kind == "path":

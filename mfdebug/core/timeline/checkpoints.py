@@ -154,8 +154,9 @@ class Checkpoints:
 
     def before(self, sgd_step: int) -> Known | None:
         """Return the last step known at or before `sgd_step`; None means: start from `origin`."""
-        # The keys are multiples of the stride, so the nearest one needs no search.
-        step = sgd_step // self.stride * self.stride
+        # The keys are multiples of the stride, up to the last: the nearest one needs no search,
+        # even for a step that a run will never reach.
+        step = min(sgd_step, self._last) // self.stride * self.stride
         while step > 0 and step not in self._checkpoints:
             step -= self.stride
         found = [Known(step, self._checkpoints[step])] if step in self._checkpoints else []

@@ -201,8 +201,8 @@ class Adam(Known):
         return (
             *_moments("beta1", "beta2"),
             *largest,
-            Rule("m̂", ("{m} / (1 - {β₁}^{t})",)),
-            Rule("v̂", (f"{{{'a' if self.amsgrad else 'v'}}} / (1 - {{β₂}}^{{t}})",)),
+            Rule("m̂", ("{m} / (1 - {beta1}^{t})",)),
+            Rule("v̂", (f"{{{'a' if self.amsgrad else 'v'}}} / (1 - {{beta2}}^{{t}})",)),
             Rule("p", terms),
         )
 
@@ -343,7 +343,7 @@ class Adamax(Known):
         return (
             Rule("m", ("{beta1} × {m}", "(1 - {beta1}) × {g}")),
             Rule("u", ("max({beta2} × {u}, |{g}| + {epsilon})",)),
-            Rule("m̂", ("{m} / (1 - {β₁}^{t})",)),
+            Rule("m̂", ("{m} / (1 - {beta1}^{t})",)),
             Rule("p", ("{p}", "-{lr} × {m̂} / {u}")),
         )
 

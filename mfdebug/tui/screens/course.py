@@ -7,7 +7,7 @@ from collections.abc import Callable
 from mfdebug.core.session.course import Course, Lesson
 from mfdebug.core.session.reply import Reply, Target
 from mfdebug.core.session.session import Session
-from mfdebug.tui.keys import keys_of
+from mfdebug.tui.keys import KeyHint, keys_of
 from mfdebug.tui.presentation import Presentation
 from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.screens.on_demand import text_screen
@@ -34,6 +34,13 @@ class CourseScreen(DebugScreen):
     def score(self) -> str:
         """The score of this graph, and where the course is."""
         return f"{super().score}   {self.lesson.graph}, {self.course.place}"
+
+    def hints(self) -> list[KeyHint]:
+        """Return the key hints: a step runs to the next question."""
+        return [
+            hint._replace(words="next question") if hint.id == "step" else hint
+            for hint in super().hints()
+        ]
 
     async def step_in_quiz(self, count: int) -> None:
         """Run to the next question and ask it; at the end show the summary."""

@@ -21,7 +21,6 @@ from textual.strip import Strip
 from mfdebug.config.bindings import Keys
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.branch_costs import Branch, LeftBranch
-from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import descended_name
 from mfdebug.tui.keys import bindings_at, keys_of
@@ -103,6 +102,8 @@ class CostPlot(LinesView, can_focus=True):
         self._branch: Branch = debugger.edits
         self._picture: Picture | None = None
         self._steps = 0
+        # For which debugger it is known whether its network may have answers.
+        self._answering: tuple[Debugger, bool] | None = None
         # Whether the title is drawn in bold lines.
         self._focused = False
 
@@ -261,10 +262,17 @@ class CostPlot(LinesView, can_focus=True):
     def _notes(self) -> list[str]:
         """Return the keys of other plots of the cost, as many as may fit, the longest first."""
         keys = keys_of(self)
-        computed = isinstance(self.debugger.cursor, ComputedCursor)
-        plots = ("landscape", "answers") if computed else ("landscape",)
+        plots = ("landscape", "answers") if self._has_answers() else ("landscape",)
         named = [f"{keys.name(plot)} {plot}" for plot in plots if keys.of(plot)]
         return [*dict.fromkeys(("  ".join(named), *named[:1]))] if named else []
+
+    def _has_answers(self) -> bool:
+        """Whether the network may have answers to show; found once for each graph."""
+        if self._answering is None or self._answering[0] is not self.debugger:
+            from mfdebug.core.answers.subject import may_have_answers
+
+            self._answering = self.debugger, may_have_answers(self.debugger)
+        return self._answering[1]
 
     @property
     def _yields(self) -> bool:

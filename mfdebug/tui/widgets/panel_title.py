@@ -28,6 +28,13 @@ class PanelTitle(Static):
         super().__init__("", id=f"{panel}-title", markup=False)
         self._panel = panel
         self._drawn = ""
+        self._focused: str | None = None
+        self._headings: Sequence[tuple[int, str]] = ()
+        self._notes: Sequence[str] = ()
+
+    def on_resize(self) -> None:
+        """Draw the line to its new width: while the panel was hidden, it had none."""
+        self.draw(self._focused, self._headings, self._notes)
 
     def on_click(self, event: Click) -> None:
         """Report the click."""
@@ -49,6 +56,7 @@ class PanelTitle(Static):
         `headings` are words over columns of the panel, each with its position; the first of the
         notes for which there is room stands at the end.
         """
+        self._focused, self._headings, self._notes = focused, headings, notes
         width, bold = self.size.width, focused == self._panel
         line = title_line(self._panel, notes, width, headings, focused=bold)
         if line != self._drawn:

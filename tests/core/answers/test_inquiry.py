@@ -8,7 +8,7 @@ import pytest
 from mfdebug.core.answers.answers import Answers
 from mfdebug.core.answers.drawing import draw
 from mfdebug.core.answers.inquiry import Inquirer
-from mfdebug.core.answers.subject import find_subject
+from mfdebug.core.answers.subject import find_subject, may_have_answers
 from mfdebug.core.expressions.parser import parse
 from mfdebug.core.expressions.present import PresentEnvironment
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
@@ -45,6 +45,23 @@ def test_the_answers_to_the_rows_are_those_of_the_next_pass() -> None:
     debugger.cursor.phases(2)
     assert found.given.tobytes() == debugger.plan.value(debugger.graph.by_name["s2"]).tobytes()
     assert found.given == pytest.approx([0.1175, 0.8775, 0.8847, 0.1022], abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("name", "offered"),
+    [
+        *dict.fromkeys(("wx", "xor", "softmax", "vanishing", "diabetes"), True).items(),
+        *dict.fromkeys(("edge", "log-nan", "transformer", "parabola", "circuit-a"), False).items(),
+    ],
+)
+def test_they_are_offered_where_there_are_any(name: str, offered: bool) -> None:
+    debugger = at_step(name, 0)
+    assert may_have_answers(debugger) is offered
+    if offered:
+        answers(debugger)
+        return
+    with pytest.raises(MiniflowError):
+        answers(debugger)
 
 
 def test_they_follow_the_moment() -> None:

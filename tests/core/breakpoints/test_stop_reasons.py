@@ -13,8 +13,9 @@ from mfdebug.cli.main import main
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.opening.graphs import load_graph
+from mfdebug.opening.shipped import shipped
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Mul, ReLU, Sub, Sum
@@ -25,6 +26,47 @@ def session(graph: str, *lines: str) -> Session:
     for line in lines:
         run.run(line)
     return run
+
+
+@pytest.mark.parametrize(
+    ("stop", "meant"),
+    [
+        ("cost > 1", "break if cost > 1"),
+        ("norm(W1.grad) > 3", "break if norm(W1.grad) > 3"),
+        ("W1[0,0] == 3", "break if W1[0,0] == 3"),
+        ("W1.grad changes", "break on-change W1.grad"),
+    ],
+)
+def test_a_stop_without_its_word_is_answered_with_the_line_that_sets_it(
+    stop: str, meant: str
+) -> None:
+    run = session("xor")
+    with pytest.raises(DebuggerError) as error:
+        run.run(f"break {stop}")
+    assert error.value.hint == meant
+    run.run(meant)
+
+
+# What the description of a shipped graph tells the reader to type after b, and where it stops.
+PROMISED = {
+    "vanishing": ("vanishing", "layer2/z"),
+    "log-nan": ("nan", "if_0"),
+    "exploding": ("inf", "h2"),
+}
+
+
+def test_a_shipped_graph_stops_where_its_description_says() -> None:
+    for graph in shipped():
+        if "press c" not in graph.description:
+            assert graph.name not in PROMISED
+            continue
+        stop, place = PROMISED[graph.name]
+        assert f"press b, type {stop}, press c" in graph.description.lower()
+        assert re.search(rf"{place} is infinite|stops at {place}\.", graph.description)
+        run = session(graph.name, f"break {stop}", "continue")
+        node = run.debugger.where.node
+        assert node is not None
+        assert run.debugger.graph.nodes[node].label == place
 
 
 @pytest.mark.parametrize(

@@ -112,7 +112,7 @@ def test_of_every_op_whose_inputs_have_been_updated_since(name: str, data: st.Da
 
 
 # What formulas have for counts, subscripts, masks, states of optimizers, and e.
-LETTERS = [*"mnskvjtpliehruxaoMNCqw", "lr", "mask", "kept", "log", "exp", "σ", "tanh", "max", "β₁"]
+LETTERS = [*"mnskvjtpliehruxaoMNCqw", "lr", "mask", "kept", "log", "exp", "σ", "tanh", "max"]
 
 
 @pytest.mark.parametrize("name", some(sorted(OPS), 14))

@@ -32,6 +32,14 @@ def products(debugger: Debugger, node: int, index: tuple[int, ...]) -> list[Matr
     ]
 
 
+def named(entry: str, debugger: Debugger) -> float:
+    """The present number of `W1[0,1]` or `∂cost/∂W1[0,1]`."""
+    name, _, index = entry.removesuffix("]").removeprefix("∂cost/∂").partition("[")
+    node, state = debugger.graph.index_of(name), debugger.state
+    array = state.gradient(node) if entry.startswith("∂") else state.value(node)
+    return float(array[tuple(map(int, index.split(",")))])
+
+
 @pytest.mark.parametrize("name", ["xor", "digits", "linear-regression", "vanishing"])
 def test_a_product_is_the_product_of_its_matrices(name: str) -> None:
     debugger = ComputedDebugger(load_graph(name))
@@ -60,7 +68,22 @@ def test_the_gradient_of_a_single_consumer_is_called_the_gradient() -> None:
     (product,) = received_products(debugger, weights, (1, 0), debugger.state.contributions(weights))
     assert product.title == "∂cost/∂W2 = s1ᵀ · ∂cost/∂l2"
     assert product.shapes == "(2x4)·(4x1) = 2x1"
-    assert (product.row, product.column, product.entry) == (1, 0, "W2[1,0]")
+    assert (product.row, product.column, product.entry) == (1, 0, "∂cost/∂W2[1,0]")
+
+
+@pytest.mark.parametrize("name", ["xor", "vanishing", "transformer"])
+def test_the_entry_that_is_written_out_is_the_number_at_its_right(name: str) -> None:
+    debugger = ComputedDebugger(load_graph(name))
+    debugger.move(debugger.timeline.position_of("backward", 0) or debugger.timeline.length)
+    sent = 0
+    for node, shape in enumerate(debugger.plan.shapes):
+        for product in products(debugger, node, tuple(n - 1 for n in shape)):
+            if product.entry.startswith("("):
+                sent += 1
+                assert product.title.endswith(product.entry[1:].partition(")[")[0])
+                continue
+            assert np.isclose(named(product.entry, debugger), product.number), product.entry
+    assert sent
 
 
 def test_a_gradient_of_two_consumers_is_their_sum() -> None:

@@ -123,10 +123,7 @@ def test_terms_of_0_are_counted_where_not_all_are_written() -> None:
     x = Input("x", value=[[1.0, 0.0, 2.0, 0.0, 3.0, 4.0, 5.0]])
     layer = Linear(x, Input("W", value=[[1.0]] * 7), Input("b", value=[0.0]), name="l")
     text = at(ComputedDebugger(Graph.of(Sum(layer, name="cost"))), "l", "forward")
-    assert (
-        "l[0,0] = 1 × 1 + 2 × 1 + 3 × 1 + 4 × 1 + … (1 more, together 5) (3 terms are 0) = 15"
-        in text
-    )
+    assert "l[0,0] = 1 × 1 + 2 × 1 + 3 × 1 + 4 × 1 + 5 × 1 (3 terms are 0) = 15" in text
 
 
 @pytest.mark.parametrize(
@@ -213,8 +210,8 @@ def test_momentum_and_adam_are_explained_with_their_state() -> None:
             ["m ← 0.9 × m + (1 - 0.9) × ∂cost/∂w", "m = 0.9 × 0.4 + (1 - 0.9) × 3.8 = 0.74",
              "v ← 0.999 × v + (1 - 0.999) × (∂cost/∂w)^2",
              "v = 0.999 × 0.016 + (1 - 0.999) × 3.8^2 = 0.030424",
-             "m̂ ← m / (1 - β₁^t)", "m̂ = 0.74 / (1 - 0.9^2) = 3.89474",
-             "v̂ ← v / (1 - β₂^t)", "v̂ = 0.030424 / (1 - 0.999^2) = 15.2196",
+             "m̂ ← m / (1 - 0.9^t)", "m̂ = 0.74 / (1 - 0.9^2) = 3.89474",
+             "v̂ ← v / (1 - 0.999^t)", "v̂ = 0.030424 / (1 - 0.999^2) = 15.2196",
              "w ← w - lr × m̂ / (√v̂ + 1e-08)",
              "w = 1.9 - 0.1 × 3.89474 / (√15.2196 + 1e-08) = 1.80017"],
         ),

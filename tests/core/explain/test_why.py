@@ -505,6 +505,12 @@ def test_of_many_terms_the_largest_are_listed() -> None:
     assert told[-1].startswith("  … 4,988 more, together ")
 
 
+def test_a_single_term_is_not_left_out() -> None:
+    debugger = debugger_at_end(Sum(Input("x", value=np.arange(1.0, 14.0)), name="cost"))
+    cause = why(debugger, EntryRef(debugger.graph.cost, "value", ()))
+    assert cause_lines(cause, debugger)[-1].split() == ["1", "91", "x[0]", "=", "1"]
+
+
 @pytest.mark.parametrize("op", ["take", "tile"])
 def test_only_copies_of_an_entry_are_terms_of_its_gradient(op: str) -> None:
     table = Input("E", value=[1.0, 2.0, 3.0, 4.0, 5.0], trainable=True)

@@ -31,6 +31,11 @@ def test_two_parameters_are_shades_with_the_path_on_them() -> None:
     assert draw(landscape("valley", 4), 46, 13).text().split("\n") == VALLEY
 
 
+def test_a_cost_stands_apart_from_the_learning_rate_that_leads_to_it() -> None:
+    words = draw(landscape("xor", 1), 80, 13).text().split("\n")[-1]
+    assert words == " ▾ cost after an update with lr 2: 0.2509, lr 4: 0.2508, lr 10: 0.2508"
+
+
 def test_it_fits_any_size() -> None:
     for found in (landscape("wx", 2), landscape("valley", 2), landscape("xor", 3)):
         for width in (12, 30, 80):

@@ -12,6 +12,7 @@ from miniflow.ops import MSE, Linear
 from miniflow.plans.base import Plan
 from miniflow.plans.compile import compile_plan
 from miniflow.training.optimizers import SGD
+from tests.support.counting import lines_run
 from tests.support.debuggers import network, state
 
 # Seconds of an SGD step: so long that no copy of a small network takes a sixteenth of it.
@@ -175,3 +176,12 @@ def test_no_state_is_written_over_that_is_still_to_be_restored(memory: int) -> N
     bounded.move(0)
     free.move(0)
     assert state(bounded) == state(free)
+
+
+def test_one_is_found_at_once_for_a_step_that_no_run_will_reach() -> None:
+    run = plan()
+    checkpoints = Checkpoints(run)
+    checkpoints.record(FIRST_STRIDE, run)
+    found = []
+    assert lines_run(lambda: found.append(checkpoints.before(10_000 * FIRST_STRIDE))) < 100
+    assert [known and known.sgd_step for known in found] == [FIRST_STRIDE]

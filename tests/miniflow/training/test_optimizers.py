@@ -187,5 +187,5 @@ def test_the_rules_assign_to_the_state_and_last_to_the_parameter(optimizer: Opti
     assert [target for target in targets if target in optimizer.state_names] == [
         *optimizer.state_names
     ]
-    known = {"p", "g", "lr", "t", "β₁", "β₂", *targets, *optimizer.constants}
+    known = {"p", "g", "lr", "t", *targets, *optimizer.constants}
     assert {letter for rule in optimizer.rules for letter in rule.letters} <= known
