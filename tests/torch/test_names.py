@@ -115,3 +115,29 @@ def test_a_detached_loss_has_the_name_of_its_variable(tmp_path: Path) -> None:
     title = lines.index("mean |value| and mean |gradient| of each parameter and op")
     assert lines[title + 2].split()[0] == "loss"
     assert any("backward of other raised RuntimeError" in line for line in lines)
+
+
+# The way most programs are written: the cost is what a module has computed.
+WITH_A_CRITERION = """
+import torch
+from torch import nn
+
+model, criterion = nn.Linear(3, 2), nn.CrossEntropyLoss()
+optimizer = torch.optim.SGD(model.parameters(), 0.1)
+
+def train_step(x, labels):
+    optimizer.zero_grad()
+    loss = criterion(model(x), labels)
+    loss.backward()
+    optimizer.step()
+
+for _ in range(3):
+    train_step(torch.ones(2, 3), torch.tensor([0, 1]))
+"""
+
+
+def test_a_cost_that_a_module_computes_has_the_name_of_its_variable(tmp_path: Path) -> None:
+    lines = debug(tmp_path, WITH_A_CRITERION, "sgd 2", "print loss", "graph", "until loss forward")
+    assert any(line.startswith("loss = 0.") for line in lines)
+    assert not any("cross_entropy = 0." in line or "criterion." in line for line in lines)
+    assert not any("another graph" in line for line in lines)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import sys
 from _weakref import ref
 
+from ..name_facts import variable_of
 from ..pass_nodes import Node
 from .calls import Calls
 from .own_functions import is_own, own_call
@@ -183,13 +184,17 @@ class Forward:
     def root(self, tensor: Any) -> Node:
         """Return the node of a tensor from which the engine starts.
 
-        One that nothing has computed, as a loss that was detached, is named after its variable.
+        It is named after its variable, if it has one, rather than after the module that has
+        computed it: the program's author calls `criterion(model(x), y)` the loss.
         """
-        if tensor.grad_fn is not None:
-            return self.node_of(tensor)
         caller = sys._getframe(1)
         site, scope, frame = self._sites.of(caller)
-        return self.node_of(tensor, (site, frame, caller), 0, scope)
+        if tensor.grad_fn is None:
+            return self.node_of(tensor, (site, frame, caller), 0, scope)
+        node = self.node_of(tensor)
+        if node.form[1] and (name := variable_of(frame, tensor, loops=False)):
+            node.form = (node.form[0], name, *node.form[2:])
+        return node
 
     # Sources -----------------------------------------------------------------------------------
 

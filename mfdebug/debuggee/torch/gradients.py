@@ -342,7 +342,7 @@ class Watched:
         ready = [engine_node for engine_node, _ in waiting if engine_node not in behind]
         if not ready:
             return None
-        engine_node = max(ready, key=lambda one: one._sequence_nr())
+        engine_node = max(ready, key=lambda node: node._sequence_nr())
         if hasattr(engine_node, "variable"):
             leaf = self._leaves.get(id(engine_node.variable))
             return None if leaf is None else leaf[0]
