@@ -41,7 +41,7 @@ async def test_from_the_cost_to_the_weight_that_caused_it() -> None:
         assert "Enter  ∂cost/∂W1[0,1] at 18" in driver.text
         await driver.press(*["enter"] * 6)
         assert trail(driver).endswith("∂cost/∂cost")
-        assert "the walk ends here" in driver.text
+        assert "nothing leads further back" in driver.text
         await driver.press("enter")
         assert trail(driver).endswith("∂cost/∂cost")
         # Escape returns to where it was asked.
@@ -59,7 +59,7 @@ async def test_from_a_weight_back_by_what_it_was_before_to_where_it_began() -> N
         await driver.press("up", "enter")
         assert trail(driver) == "w › w at 17 › w at 8"
         assert "its starting value" in driver.text
-        assert "the walk ends here" in driver.text
+        assert "nothing leads further back" in driver.text
 
 
 async def test_g_goes_to_the_number_at_its_moment() -> None:

@@ -19,7 +19,6 @@ from mfdebug.core.explain.ops.base import Explainer, factor
 from mfdebug.core.explain.own_rules import sent_note
 from mfdebug.core.explain.sums import Bundle, Sums, TermText, one_term
 from mfdebug.core.format.formula_letters import Letters
-from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, gradient_name, named
 from miniflow.ops.base import Op, follows_rules
@@ -40,9 +39,7 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
     """Return one entry of a node's gradient as the sum of its consumers' contributions."""
     if node == debugger.graph.cost:
         rule = gradient_name(debugger, node, index)
-        return Sums(
-            rule, (), (f"the start of backward: {rule} = {scalar(start_of(debugger, index))}",)
-        )
+        return Sums(rule, (), ("the start of backward",))
     bundles: list[Bundle] = []
     rules: list[str] = []
     notes: list[str] = []

@@ -191,7 +191,7 @@ class WhyScreen(Dialog[EntryRef | None]):
             return [Strip([Segment(part)]) for part in wrap(self._problem, width)]
         here = self._here
         if not here.leads_to:
-            return [Strip([Segment("the walk ends here", view.style("dim"))])]
+            return [Strip([Segment("nothing leads further back", view.style("dim"))])]
         segments = [Segment("Enter ", view.style("dim"))]
         for k, ref in enumerate(here.leads_to):
             chosen = view.style("chosen") if k == here.factor else None

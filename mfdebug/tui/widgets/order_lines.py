@@ -230,7 +230,7 @@ class OrderLines:
             elif (contribution := debugger.state.contribution(other, input_index)) is not None:
                 sent = contribution.sent
                 if sent is None:
-                    note += " ∙ nothing back yet"
+                    note += " ∙ none yet"
                 elif sent.size == 1:
                     note += f" sent {scalar(float(sent.reshape(())))}"
                 else:
