@@ -53,7 +53,7 @@ class RecurrentExplainer(Explainer):
         self, view: NodeView, op: Op, input_index: int, entry: Index, output: Subscripts
     ) -> str:
         """The derivative of the output, not only of its own step."""
-        return f"(∂{named(view.label, output)}/∂{view.entry(input_index, entry)})"
+        return f"(∂ {named(view.label, output)} / ∂ {view.entry(input_index, entry)})"
 
     def leads_to(
         self, view: NodeView, op: Op, input_index: int, entry: Index, output: Index
