@@ -62,7 +62,12 @@ class Tmux:
         while (wanted in self.shown()) is gone:
             assert time.monotonic() < end, f"{wanted!r}:\n{self.shown()}"
             time.sleep(0.05)
-        return self.shown()
+        # A frame may arrive in parts.
+        before, text = "", self.shown()
+        while text != before and time.monotonic() < end:
+            time.sleep(0.2)
+            before, text = text, self.shown()
+        return text
 
 
 @pytest.fixture
