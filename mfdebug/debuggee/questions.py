@@ -83,9 +83,12 @@ class OpsQuestion:
     `outside` the part of it that others than the function itself have sent, if that is known. The
     gradients of the `wanted` inputs are asked for. All these numbers are of the pass `of`, in which
     the node has the number `there`.
+
+    With `moves` it asks for no ops, but for what the function computes in float64: at the inputs,
+    and for each move with one entry of one of them changed.
     """
 
-    __slots__ = ("inputs", "node", "of", "outside", "there", "upstream", "wanted")
+    __slots__ = ("inputs", "moves", "node", "of", "outside", "there", "upstream", "wanted")
 
     def __init__(
         self,
@@ -97,6 +100,7 @@ class OpsQuestion:
         *,
         of: int,
         there: int,
+        moves: list[tuple[int, int, float]] | None = None,
     ) -> None:
         self.node = node
         self.inputs = inputs
@@ -105,6 +109,7 @@ class OpsQuestion:
         self.wanted = wanted
         self.of = of
         self.there = there
+        self.moves = moves
 
     def packed(self) -> bytes:
         """Return the question as bytes."""
@@ -114,7 +119,8 @@ class OpsQuestion:
             for key, array in given.items()
         ]
         described = [(*array[:-1], len(array[-1])) for array in arrays]
-        head = as_json([self.node, self.of, self.there, self.wanted, described]).encode()
+        numbers = self.node, self.of, self.there
+        head = as_json([*numbers, self.wanted, self.moves, described]).encode()
         return b"".join([_HEAD.pack(_OPS, len(head)), head, *(array[-1] for array in arrays)])
 
     @classmethod
@@ -126,7 +132,7 @@ class OpsQuestion:
         with open(path, "rb") as file:
             data = memoryview(file.read())
         start = _HEAD.size + _HEAD.unpack_from(data)[1]
-        node, of, there, wanted, described = loads(bytes(data[_HEAD.size : start]))
+        node, of, there, wanted, moves, described = loads(bytes(data[_HEAD.size : start]))
         inputs: dict[int, Encoded] = {}
         upstream: dict[int, Encoded] = {}
         outside: dict[int, Encoded] = {}
@@ -134,7 +140,7 @@ class OpsQuestion:
         for kind, key, dtype, shape, size in described:
             given[kind][key] = dtype, tuple(shape), bytes(data[start : start + size])
             start += size
-        return cls(node, inputs, upstream, outside, wanted, of=of, there=there)
+        return cls(node, inputs, upstream, outside, wanted, of=of, there=there, moves=moves)
 
 
 def asks_for_ops(path: str) -> bool:

@@ -12,6 +12,7 @@ from mfdebug.recording.debugger import RecordedLines
 from mfdebug.running.aten_ops import AtenOps
 from mfdebug.running.attached import Attached
 from mfdebug.running.debuggee import Debuggee
+from mfdebug.running.function_check import FunctionCheck
 from mfdebug.running.intake import Sink
 from mfdebug.running.launcher import Program, Streams
 from mfdebug.running.live_run import LiveRun
@@ -95,7 +96,9 @@ def _open_session_on(
             else:
                 hint = what_is_seen(run.program.intake.imported)
             raise FileError(problem, where=where, hint=hint)
-        lines = RecordedLines(run, checker=Prober(run), opener=AtenOps(run))
+        aten = AtenOps(run)
+        checker = Prober(run, FunctionCheck(aten))
+        lines = RecordedLines(run, checker=checker, opener=aten)
         session = open_session(lines.debugger(run.outline(0).line))
         session.program = ProgramControl(run, lines)
         if captured:

@@ -43,6 +43,11 @@ class Checker(Protocol):
     ) -> list[Verdict]:
         """Return verdicts on these nodes of a line, at the recorded values of the pass."""
 
+    def check_function(
+        self, graph: RecordedGraph, recorded: RecordedPass, node: int
+    ) -> list[Verdict]:
+        """Return verdicts on a function whose rule is not known here."""
+
 
 def check_pass(
     graph: RecordedGraph,
@@ -69,7 +74,7 @@ def check_pass(
         elif recorded.numbers is None:
             verdicts += pass_check.untested(i, "not kept")
         elif recorded.rules.op(i).library:
-            verdicts += pass_check.function(i)
+            verdicts += pass_check.function(i, checker)
         elif isinstance(graph.nodes[i], Op):
             verdicts += pass_check.rule(i)
         elif checker is not None:
@@ -140,7 +145,10 @@ class _PassCheck(Struct, frozen=True):
         if sums is None or own is None or not sums.size:
             yield Verdict(node, node, None, "untested", 0, reason="not known", cause=node)
             return
-        verdict = _compared(node, node, None, own, sums, "sum")
+        verdict = compared(node, node, None, own, sums, "sum")
+        if verdict.judgement == "wrong" and self.graph.has_engine:
+            # The engine has added what came in this pass to what was there.
+            verdict = replace(verdict, judgement="untested", reason="accumulated", cause=node)
         ours = not isinstance(self.graph.nodes[node], Recorded)
         if always or not ours or verdict.judgement == "wrong":
             yield verdict
@@ -161,16 +169,21 @@ class _PassCheck(Struct, frozen=True):
         departing = self._departing(node)
         return [departing.get(verdict.source, verdict) for verdict in found]
 
-    def function(self, node: int) -> list[Verdict]:
-        """Check a library's function: by our rule for it, as far as there is one."""
+    def function(self, node: int, checker: Checker | None) -> list[Verdict]:
+        """Check a library's function: by our rule for it, or as the program evaluates it."""
         graph, recorded = self.graph, self.recorded
         if graph.reads[node] != graph.inbound[node]:
-            return self.untested(node, "results")
+            # One of several results hands on what arrives: all that is sent is the function's.
+            return []
         if graph.results[node]:
-            return self._of_several_results(node)
-        if not isinstance(recorded.rules.op(node), Op) or not recorded.rules.runs(node):
-            return self.untested(node, "library")
-        return self.rule(node)
+            found = self._of_several_results(node)
+        elif not isinstance(recorded.rules.op(node), Op) or not recorded.rules.runs(node):
+            found = self.untested(node, "library")
+        else:
+            return self.rule(node)
+        if checker is None or any(verdict.reason != "library" for verdict in found):
+            return found
+        return checker.check_function(graph, recorded, node)
 
     def _of_several_results(self, node: int) -> list[Verdict]:
         """Compare what a function with several results has sent with our rule for it."""
@@ -185,7 +198,7 @@ class _PassCheck(Struct, frozen=True):
                 continue
             rule = found[0][index]
             sent = as_floats(raw).reshape(rule.shape)
-            verdict = _compared(node, verdict.source, index, sent, rule, "rule")
+            verdict = compared(node, verdict.source, index, sent, rule, "rule")
             if verdict.judgement == "wrong" and not self.recorded.rules.departs(node, "backward"):
                 # What is left of terms that cancel each other: rounding.
                 verdict = replace(verdict, judgement="untested", reason="rounding", cause=node)
@@ -229,7 +242,7 @@ class _PassCheck(Struct, frozen=True):
             source = self.graph.inbound[node][input_index]
             if raw is None or raw.size != rule.size:
                 continue
-            verdict = _compared(
+            verdict = compared(
                 node, source, input_index, as_floats(raw).reshape(rule.shape), rule, "rule"
             )
             if verdict.judgement == "wrong":
@@ -286,7 +299,7 @@ def _unless_stopped(verdict: Verdict) -> Verdict:
     return replace(verdict, judgement="untested", reason="stops", cause=verdict.node)
 
 
-def _compared(
+def compared(
     node: int, source: int, input_index: int | None, found: Array, expected: Array, against: Against
 ) -> Verdict:
     """Return a verdict on recorded numbers, by the entry that differs most from `expected`."""

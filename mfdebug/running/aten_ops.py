@@ -18,7 +18,7 @@ from mfdebug.debuggee.questions import OpsQuestion
 from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.passes import NOT_KEPT, RecordedPass
 from mfdebug.recording.records import RecordedNode
-from mfdebug.running.answers import read_answer
+from mfdebug.running.answers import Answer, read_answer
 from mfdebug.running.live_run import LiveRun
 from miniflow.errors import GraphError
 from miniflow.ops.base import Array, shape_text
@@ -63,17 +63,10 @@ class AtenOps:
 
         Raises `DebuggerError` with the reason if they cannot be known.
         """
-        label = graph.nodes[node].label
-        waits = self._waits_after(graph, recorded, node)
-        if recorded.numbers is None:
-            raise DebuggerError(f"{label}: the numbers of this pass are {NOT_KEPT}")
-        numbering, there = self._run.numbering(waits), self._run.numbering(recorded.number)
-        if node not in numbering or node not in there:
-            raise DebuggerError(f"{label} is not in the pass after which the program waits")
-        row = _Row(graph, recorded, self._run.nodes(recorded.number), node)
-        asked = row.question(numbering[node], there[node], backward=backward)
+        label, row = graph.nodes[node].label, self.row(graph, recorded, node)
+        asked = row.question(backward=backward)
         try:
-            answers = read_answer(self._run.program.ask(asked.packed()))
+            answers = self.ask(asked)
         except GraphError:
             raise DebuggerError(
                 f"{label} was run again, and the process that did so was gone before it answered"
@@ -89,6 +82,25 @@ class AtenOps:
         if backward and not asked.upstream:
             return found._replace(no_backward="it is not known what has arrived at its results")
         return found
+
+    def row(self, graph: RecordedGraph, recorded: RecordedPass, node: int) -> Row:
+        """Return the row of a node in a pass; raise `DebuggerError` if it cannot be asked about."""
+        if recorded.numbers is None:
+            raise DebuggerError(
+                f"{graph.nodes[node].label}: the numbers of this pass are {NOT_KEPT}"
+            )
+        waits = self._waits_after(graph, recorded, node)
+        numbering, there = self._run.numbering(waits), self._run.numbering(recorded.number)
+        if node not in numbering or node not in there:
+            raise DebuggerError(
+                f"{graph.nodes[node].label} is not in the pass after which the program waits"
+            )
+        numbers = numbering[node], there[node]
+        return Row(graph, recorded, self._run.nodes(recorded.number), node, numbers)
+
+    def ask(self, question: OpsQuestion) -> list[Answer]:
+        """Ask the program; raise `GraphError` if it does not answer."""
+        return read_answer(self._run.program.ask(question.packed()))
 
     def _waits_after(self, graph: RecordedGraph, recorded: RecordedPass, node: int) -> int:
         """Return the pass after which the program waits, if that has the same rows."""
@@ -115,8 +127,11 @@ class AtenOps:
         return waits
 
 
-class _Row:
-    """A row of a pass, with its recorded numbers; `nodes` are those of the pass."""
+class Row:
+    """A row of a pass, with its recorded numbers; `nodes` are those of the pass.
+
+    `at` is the number of its node in the pass after which the program waits, and in its own.
+    """
 
     def __init__(
         self,
@@ -124,9 +139,11 @@ class _Row:
         recorded: RecordedPass,
         nodes: Sequence[RecordedNode],
         node: int,
+        at: tuple[int, int],
     ) -> None:
         assert recorded.numbers is not None
         self.node = node
+        self._at = at
         self.inbound = graph.inbound[node]
         self.label = graph.nodes[node].label
         self._graph = graph
@@ -149,11 +166,8 @@ class _Row:
         """Return what the function has sent to an input."""
         return self._numbers.sent.get((self.node, input_index))
 
-    def question(self, number: int, there: int, *, backward: bool) -> OpsQuestion:
-        """Return the question for its ops.
-
-        `number` is that of its node in the pass after which the program waits, `there` in its own.
-        """
+    def question(self, *, backward: bool) -> OpsQuestion:
+        """Return the question for its ops."""
         inputs: dict[int, Array] = {}
         for index, source in enumerate(self.inbound):
             value = self.value(source)
@@ -166,6 +180,7 @@ class _Row:
             upstream = _known({part: self._arrived(i) for part, i in self.results.items()})
             outside = _known({part: self._sum_sent_to(i) for part, i in self.results.items()})
         wanted = [i for i in range(len(self.inbound)) if self.sent(i) is not None]
+        number, there = self._at
         return OpsQuestion(
             number,
             _packed(inputs),
@@ -202,7 +217,7 @@ class _Row:
 class _Read:
     """An answer of the program, in the words of the debugger."""
 
-    def __init__(self, row: _Row, answer: _Answer, arrays: list[Any]) -> None:
+    def __init__(self, row: Row, answer: _Answer, arrays: list[Any]) -> None:
         self._row = row
         self._answer = answer
         self._arrays = arrays

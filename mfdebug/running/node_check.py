@@ -18,6 +18,7 @@ from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.passes import RecordedPass
 from mfdebug.recording.recorded_check import SINGLE_TOLERANCE, check_alone, untested
 from mfdebug.running.answers import read_answer
+from mfdebug.running.function_check import FunctionCheck
 from mfdebug.running.live_run import LiveRun
 from miniflow.errors import GraphError, MiniflowError
 from miniflow.gradcheck.checker import Verdict
@@ -28,8 +29,15 @@ from miniflow.ops.base import Array
 class Prober:
     """A `Checker` that asks the running program."""
 
-    def __init__(self, run: LiveRun) -> None:
+    def __init__(self, run: LiveRun, functions: FunctionCheck) -> None:
         self._run = run
+        self._functions = functions
+
+    def check_function(
+        self, graph: RecordedGraph, recorded: RecordedPass, node: int
+    ) -> list[Verdict]:
+        """Return verdicts on a function whose rule is not known here."""
+        return self._functions.check(graph, recorded, node)
 
     def check(
         self, graph: RecordedGraph, recorded: RecordedPass, nodes: Sequence[int]

@@ -12,8 +12,8 @@ from miniflow.ops.base import Index, Shape
 # a node stops it on the way; two evaluations differ; a node defines no backward rule; rounding is
 # larger than the derivative. In the recording of a program's run: its numbers were not kept, or are
 # not known, or do not have its value's shape; its class is the program's own; the program cannot
-# evaluate it again; it is a function of a library that is not known here, or one of several results
-# of one, whose contributions are not told apart.
+# evaluate it again, or refuses to for a reason in words; it is a function that is not known here;
+# nothing was sent; an engine has added to a gradient that was there before.
 Reason = Literal[
     "",
     "integers",
@@ -27,7 +27,9 @@ Reason = Literal[
     "own class",
     "failed",
     "library",
-    "results",
+    "refused",
+    "nothing sent",
+    "accumulated",
     "wrong shape",
 ]
 # What the analytic number is compared with: a central difference; the sum of the contributions that
@@ -48,9 +50,9 @@ class Verdict:
     `tolerance` the allowed difference. `checked` of the `size` entries were tried.
 
     `assumed`: zeros in the gradient that the node received were replaced by other numbers. An
-    "untested" verdict has a `reason`, and the node that is its `cause`. `against` says what
-    `numeric` is. `shapes` are those of the contribution and of the value, if they do not fit: then
-    the verdict is "wrong", whatever the numbers.
+    "untested" verdict has a `reason`, perhaps in `words`, and the node that is its `cause`.
+    `against` says what `numeric` is. `shapes` are those of the contribution and of the value, if
+    they do not fit: then the verdict is "wrong", whatever the numbers.
     """
 
     node: int
@@ -69,3 +71,4 @@ class Verdict:
     cause: int | None = None
     against: Against = "difference"
     shapes: tuple[Shape, Shape] | None = None
+    words: str = ""

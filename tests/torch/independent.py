@@ -137,23 +137,42 @@ class Keep(TorchFunctionMode):
             passive = name in PASSIVE
         if passive or running or not plain():
             return function(*args, **kwargs)
+        return kept(name.strip("_"), function, args, kwargs)
+
+
+def applied(original: Any) -> Any:
+    """Return `apply` of functions with a backward of their own, of which no mode is told."""
+
+    def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
+        def function(*args: Any, **kwargs: Any) -> Any:
+            return original(cls, *args, **kwargs)
+
+        if running or not plain() or cls.__module__.startswith("torch."):
+            return function(*args, **kwargs)
+        return kept(cls.__name__, function, args, kwargs)
+
+    return classmethod(apply)
+
+
+def kept(name: str, function: Any, args: Any, kwargs: Any) -> Any:
+    """Call a function, and keep its arguments and its results."""
+    with torch._C.DisableTorchFunction():
+        tensors = flat([args, kwargs])
+        counts = any(tensor.requires_grad for tensor in tensors)
+        sources = [source(tensor) for tensor in tensors] if counts else []
+        before = [tensor.grad_fn for tensor in tensors]
+    out = function(*args, **kwargs)
+    if counts and torch.is_grad_enabled():
         with torch._C.DisableTorchFunction():
-            tensors = flat([args, kwargs])
-            counts = any(tensor.requires_grad for tensor in tensors)
-            sources = [source(tensor) for tensor in tensors] if counts else []
-            before = [tensor.grad_fn for tensor in tensors]
-        out = function(*args, **kwargs)
-        if counts and torch.is_grad_enabled():
-            with torch._C.DisableTorchFunction():
-                results = [t for t in flat(out) if t.requires_grad and t.grad_fn is not None]
-                if not results:
-                    pairs = zip(tensors, before, strict=True)
-                    results = [t for t, was in pairs if t.grad_fn is not was][:1]
-                if any(place(t) not in place_of for t in results):
-                    CALLS.append({"name": name.strip("_"), "sources": sources})
-                    call = len(CALLS) - 1
-                    CALLS[call]["results"] = [made(t, call) for t in results]
-        return out
+            results = [t for t in flat(out) if t.requires_grad and t.grad_fn is not None]
+            if not results:
+                pairs = zip(tensors, before, strict=True)
+                results = [t for t, was in pairs if t.grad_fn is not was][:1]
+            if any(place(t) not in place_of for t in results):
+                CALLS.append({"name": name, "sources": sources})
+                call = len(CALLS) - 1
+                CALLS[call]["results"] = [made(t, call) for t in results]
+    return out
 
 
 def plain() -> bool:
@@ -288,6 +307,7 @@ def main() -> None:
     torch.compile = lambda *args, **kwargs: args[0] if args else lambda function: function
     torch.autograd.backward = watched(torch.autograd.backward)
     torch.autograd.grad = watched(torch.autograd.grad)
+    torch.autograd.Function.apply = applied(torch.autograd.Function.apply.__func__)
     # The package has deleted its own name for the module.
     sys.modules["torch.optim.optimizer"].register_optimizer_step_post_hook(stepped)
     try:

@@ -219,7 +219,9 @@ for step in range(2):
     doubled = view.mul_(2)
     other = torch.add(x[0], kind)
     drawn = torch.bernoulli(x.sigmoid().sub(0), generator=generator)
+    again = torch.utils.checkpoint.checkpoint(torch.sin, x, use_reentrant=True)
     loss = scaled.sum() + doubled.sum() + other.as_subclass(torch.Tensor).sum() + drawn.sum()
+    loss = loss + again.sum()
     loss.backward()
 """
 
@@ -246,6 +248,9 @@ def test_why_a_function_is_not_run_again_is_said(refusing: Running) -> None:
     assert "is not computed yet in this pass" in refusal(session, "aten loss")
     session.run("sgd")
     (row,) = rows(session, "Scaled")
+    data = session.run(f"aten {row}").data
+    assert [x["compared"] for x in (*data["results"], *data["gradients"])] == [BITS] * 2
+    (row,) = rows(session, "CheckpointFunction")
     assert "its call was not seen" in refusal(session, f"aten {row}")
     (row,) = rows(session, "bernoulli")
     assert "it was given a Generator" in refusal(session, f"aten {row}")
@@ -335,7 +340,7 @@ def test_within_the_program_generators_are_put_back_and_no_thread_is_left(tmp_pa
     tape = Tape(recorder, "torch", ByParameters(recorder, tensors.encoded))
     rerun, calls = Rerun(torch, recorder, tape, tensors), Calls(torch)
     x = torch.randn(5, 4).requires_grad_()
-    before = calls.before("dropout", [x])
+    before = calls.before([x], draws=True)
     out = torch.nn.functional.dropout(x, 0.5)
     (sent,) = torch.autograd.grad(out, x, torch.ones(5, 4))
     source = Node(1, ("Parameter", "x", -1, ()), [], tensors.encoded(x))

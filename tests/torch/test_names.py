@@ -141,3 +141,46 @@ def test_a_cost_that_a_module_computes_has_the_name_of_its_variable(tmp_path: Pa
     assert any(line.startswith("loss = 0.") for line in lines)
     assert not any("cross_entropy = 0." in line or "criterion." in line for line in lines)
     assert not any("another graph" in line for line in lines)
+
+
+# Torch passes the call of such a function to no mode; the second one raises.
+OWN_FUNCTION = """
+import torch
+
+class MySign(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x, bad):
+        if bad:
+            raise ValueError("bad")
+        return x.sign()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient, None
+
+class Act(torch.nn.Module):
+    def forward(self, x, bad):
+        return MySign.apply(x, bad)
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.act = torch.nn.Linear(3, 2), Act()
+
+    def forward(self, x, bad):
+        return self.act(self.first(x), bad)
+
+model = Net()
+for bad in (False, False, True):
+    loss = model(torch.ones(1, 3), bad).sum()
+    loss.backward()
+"""
+
+
+def test_a_function_of_the_programs_own_belongs_to_its_module_and_line(tmp_path: Path) -> None:
+    lines = debug(tmp_path, OWN_FUNCTION, "until model.act.MySign", "graph", "continue")
+    assert "forward of model.act.MySign (MySign)" in lines
+    assert "  made in program.py, line 17" in lines
+    assert any(
+        "forward of model.act.MySign in program.py, line 17 raised" in line for line in lines
+    )

@@ -58,6 +58,9 @@ COUNTED = {
 }
 # The most verdicts in the table, the worst first, and the most of them in a text.
 MOST_ROWS, MOST_LINES = 1000, 40
+# Reasons why there is nothing to test, so that nothing was left out; and nodes that are named.
+_HARMLESS = ("integers", "stopped", "nothing sent", "accumulated")
+MOST_NAMED = 3
 
 
 def check_lines(graph: Graph, verdicts: Sequence[Verdict]) -> list[str]:
@@ -69,10 +72,9 @@ def check_parts(graph: Graph, verdicts: Sequence[Verdict]) -> list[Part]:
     """Return the conclusion, then a table with a row for each verdict, the worst first."""
     if nothing := _nothing_to_check(graph, verdicts):
         return [nothing]
-    parts: list[Part] = [_conclusion(verdicts), _table(graph, verdicts)]
+    parts: list[Part] = [_conclusion(graph, verdicts), _table(graph, verdicts)]
     parts += [f"  {line}" for line in _sampled(graph, verdicts)]
-    if note := _of_library(graph, verdicts):
-        parts.append(f"  {note}")
+    parts += [f"  {note}" for note in _of_library(graph, verdicts)]
     unused = [graph.nodes[i].label for i in graph.trainables if not graph.reaches_cost[i]]
     if unused and len(verdicts) > 1:
         parts.append(f"  trained, but the cost does not depend on it: {', '.join(unused)}")
@@ -139,7 +141,7 @@ def _nothing_to_check(graph: Graph, verdicts: Sequence[Verdict]) -> str:
     return ""
 
 
-def _conclusion(verdicts: Sequence[Verdict]) -> str:
+def _conclusion(graph: Graph, verdicts: Sequence[Verdict]) -> str:
     counts = _counts(verdicts)
     tally = ", ".join(
         f"{count} {COUNTED[judgement][count > 1]}" for judgement, count in counts.items() if count
@@ -150,7 +152,21 @@ def _conclusion(verdicts: Sequence[Verdict]) -> str:
         return f"nothing could be tested ({tally})"
     if not (counts["right"] or counts["kink"]):
         return f"no gradient could be compared ({tally})"
+    if names := _not_judged(graph, verdicts):
+        return f"not tested: {names}; no other gradient is wrong ({tally})"
     return f"no gradient is wrong ({tally})"
+
+
+def _not_judged(graph: Graph, verdicts: Sequence[Verdict]) -> str:
+    """Return the nodes none of whose rule was tested, though something was sent by it."""
+    tested = {verdict.node for verdict in verdicts if verdict.judgement != "untested"}
+    nodes = dict.fromkeys(
+        verdict.node
+        for verdict in verdicts
+        if verdict.node not in tested and verdict.reason not in _HARMLESS
+    )
+    names = [f"{graph.nodes[i].label} ({kind_of(graph.nodes[i])})" for i in nodes]
+    return ", ".join(names[:MOST_NAMED]) + (f", … {len(names)} in all" * (len(names) > MOST_NAMED))
 
 
 def _table(graph: Graph, verdicts: Sequence[Verdict]) -> Table:
@@ -290,9 +306,16 @@ def _why_not(graph: Graph, verdict: Verdict) -> str:
             return f"{cause} could not be evaluated again, in a copy of the program"
         case "library":
             node = graph.nodes[verdict.cause or 0]
-            return f"{kind_of(node)} is a function of {node.library} whose rule is not known here"
-        case "results":
-            return f"{cause} is one of several results: what all send together is recorded"
+            return (
+                f"{kind_of(node)} is a function of {node.library} whose rule is not known here: it "
+                "can be tested only while the program waits"
+            )
+        case "refused":
+            return verdict.words
+        case "accumulated":
+            return f"{cause} has more than this pass sent: of earlier ones, or of a hook"
+        case "nothing sent":
+            return f"{cause} sends nothing to it"
         case "not kept":
             return "the numbers of this pass were not kept"
         case "not known":
@@ -300,16 +323,35 @@ def _why_not(graph: Graph, verdict: Verdict) -> str:
     return "the difference is lost in rounding"
 
 
-def _of_library(graph: Graph, verdicts: Sequence[Verdict]) -> str:
-    """Return what the check of functions of a library means, or an empty string."""
-    tested = (graph.nodes[verdict.node] for verdict in verdicts if verdict.judgement != "untested")
-    library = next((node.library for node in tested if node.library), "")
-    if not library:
-        return ""
-    return (
-        f"functions of {library}: the rules that are shown for them were checked at the recorded "
-        "numbers, in a copy, and the recorded contributions follow them unless it says otherwise"
-    )
+def _of_library(graph: Graph, verdicts: Sequence[Verdict]) -> Iterator[str]:
+    """Yield what the check of functions of a library, or of the program, means."""
+    tested = {
+        verdict.node: graph.nodes[verdict.node]
+        for verdict in verdicts
+        if verdict.judgement != "untested"
+        and verdict.input_index is not None
+        and graph.nodes[verdict.node].library
+    }
+    ruled = next((node.library for node in tested.values() if isinstance(node, Op)), "")
+    if ruled:
+        yield (
+            f"functions of {ruled}: the rules that are shown for them were checked at the recorded "
+            "numbers, in a copy, and the recorded contributions follow them unless it says "
+            "otherwise"
+        )
+    others = [node.label for node in tested.values() if not isinstance(node, Op)]
+    if others:
+        names = ", ".join(others[:MOST_NAMED]) + ", …" * (len(others) > MOST_NAMED)
+        yield (
+            f"what is sent by {names} was compared with differences of what the program itself "
+            "computes, in float64, in a copy"
+        )
+    wrong = {verdict.node for verdict in verdicts if verdict.judgement == "wrong"}
+    if any(not isinstance(tested[i], Op) for i in wrong & tested.keys()):
+        yield (
+            "a backward that is not meant to be the derivative, as in a straight-through "
+            "estimator, is called wrong, too"
+        )
 
 
 def _sampled(graph: Graph, verdicts: Sequence[Verdict]) -> Iterator[str]:

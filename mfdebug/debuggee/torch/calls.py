@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 # Functions that may draw random numbers: for these the state of the generators is kept.
-_DRAWING = {
+DRAWING = {
     "alpha_dropout",
     "alpha_dropout_",
     "bernoulli",
@@ -76,19 +76,6 @@ class Form:
 
     __slots__ = ("device", "dtype", "place", "shape", "strides", "taken", "view")
 
-    @classmethod
-    def in_order(cls, metadata: Any) -> Form:
-        """Return the form of a tensor that wants a gradient, of which only metadata are known."""
-        form = cls.__new__(cls)
-        form.dtype, form.device = metadata.dtype, metadata.device
-        form.shape = tuple(metadata.shape)
-        form.strides, size = (), 1
-        for n in reversed(form.shape):
-            form.strides = size, *form.strides
-            size *= n
-        form.place, form.taken, form.view = 0, True, False
-        return form
-
     def __init__(self, tensor: Any) -> None:
         self.dtype = tensor.dtype
         self.device = tensor.device
@@ -135,10 +122,6 @@ class Call:
         self.kwargs: dict[str, Any] = {}
         self.own = self.problem = ""
 
-    def slots(self) -> list[Slot]:
-        """Return a slot for each of its tensors."""
-        return [Slot(number) for number in range(len(self.before.forms))]
-
 
 class Calls:
     """Notes the calls of functions of `torch`."""
@@ -164,11 +147,11 @@ class Calls:
             type(...),
         )
 
-    def before(self, name: str, tensors: list[Any]) -> Before:
-        """Note what a function is about to be called with."""
+    def before(self, tensors: list[Any], *, draws: bool) -> Before:
+        """Note what a function, which may draw random numbers, is about to be called with."""
         forms = [self._form(tensor) for tensor in tensors]
         devices = [tensor.device for tensor in tensors]
-        states = generators(self._torch, devices) if name in _DRAWING else []
+        states = generators(self._torch, devices) if draws else []
         autocast = self._casts(devices) if self._autocast() else []
         return Before(forms, states, autocast)
 

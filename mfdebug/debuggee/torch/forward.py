@@ -11,8 +11,8 @@ from _weakref import ref
 
 from ..name_facts import variable_of
 from ..pass_nodes import Node
-from .calls import Calls
-from .own_functions import is_own, own_call
+from .calls import DRAWING, Calls
+from .own_functions import is_made_by_own
 from .tensors import text, version
 
 TYPE_CHECKING = False
@@ -32,6 +32,8 @@ MAX_SETTING = 80
 _COUNTING = ("batch_norm", "instance_norm")
 # Places in the engine, and bytes of their values, that are held for a program that never goes back.
 MAX_PLACES, MAX_HELD = 20_000, 64 * 2**20
+# What a function of the program's own is known by.
+_OWN = ("own", True)
 
 
 class Known:
@@ -49,8 +51,8 @@ class Forward:
     """Makes nodes of what a program computes with `torch`."""
 
     def __init__(self, torch: Any, tape: Tape, tensors: Tensors, sites: Sites) -> None:
-        self._torch = torch
         self._tensor_type = torch.Tensor
+        self._own_type = torch.autograd.Function
         self._parameter_type = torch.nn.Parameter
         self._next_sequence = torch._C._autograd._get_sequence_nr
         self._grad_enabled = torch.is_grad_enabled
@@ -72,8 +74,11 @@ class Forward:
         self._inputs.clear()
         self._forget_older()
 
-    def before(self, function: Any, args: Any, kwargs: Any) -> Any:
-        """Note the arguments of a function that is about to be called; None: it does not count."""
+    def before(self, function: Any, args: Any, kwargs: Any, caller: FrameType | None) -> Any:
+        """Note the arguments of a function that is about to be called; None: it does not count.
+
+        `function` may also be a class of the program's own functions.
+        """
         tensors = self._tensors.flat(args, [])
         if kwargs:
             self._tensors.flat(kwargs, tensors)
@@ -81,13 +86,15 @@ class Forward:
             return None
         if self._name(function) in _COUNTING:
             self._forget_changed(tensors[1:])
-        caller = sys._getframe(4)
         site, scope, frame = self._sites.of(caller)
         # In the forward of a function with a backward of its own, variables are that function's.
-        call = (site, frame, caller) if self._grad_enabled() else None
+        call = (site, frame, caller) if caller is not None and self._grad_enabled() else None
         sources = [self.node_of(x, call, i, scope) for i, x in enumerate(tensors)]
         # Only a pass after which the program waits can be asked about.
-        noted = self._calls.before(self._name(function), tensors) if self._tape.due else None
+        noted = None
+        if self._tape.due:
+            draws = self._is_own(function) or self._name(function) in DRAWING
+            noted = self._calls.before(tensors, draws=draws)
         first = self._next_sequence()
         return function, args, kwargs, tensors, sources, first, (site, scope), noted
 
@@ -102,7 +109,8 @@ class Forward:
         """Return a node, without a value, for a function that has raised."""
         function, args, kwargs, _, sources, _, (site, scope), _ = begun
         kind = self._name(function)
-        form = kind, f"{scope}{kind}" if scope else "", site, self._settings(args, kwargs)
+        settings = self._settings(function, args, kwargs)
+        form = kind, f"{scope}{kind}" if scope else "", site, settings
         return Node(self._tape.new_serial(), form, sources)
 
     def _note(
@@ -124,14 +132,18 @@ class Forward:
         if not results:
             return
         site, scope = where
-        settings = self._settings(args, kwargs)
+        settings = self._settings(function, args, kwargs)
         name = f"{scope}{kind}" if scope else ""
         form = kind, name, site, settings
         tape = self._tape
         call = None
         if noted is not None:
             changed = [i for i, tensor in enumerate(tensors) if any(tensor is x for x in results)]
-            call = self._calls.noted(function, args, kwargs, noted, changed)
+            own = self._is_own(function)
+            again = function.apply if own else function
+            call = self._calls.noted(again, args, kwargs, noted, changed)
+            if own:
+                call.own = kind
         if len(results) == 1:
             node = Node(tape.new_serial(), form, sources)
             node.first, node.last = sequence
@@ -287,11 +299,8 @@ class Forward:
                     met.add(below)
                     queue.append(below)
         kind = kind or kind_of(made)
-        settings = (("own", True),) if is_own(made) else ()
+        settings = (_OWN,) if is_made_by_own(made) else ()
         node = HiddenNode(self._tape.new_serial(), (kind, "", -1, settings), list(sources))
-        alone = not first and len(queue) == 1
-        if alone and self._tape.due and len(sources) == len(made.next_functions):
-            node.call = own_call(self._torch, made)
         node.sequences = sequences
         node.hidden = True
         self.remember(tensor, node)
@@ -316,12 +325,16 @@ class Forward:
             self._names[function] = known
         return known
 
-    def _settings(self, args: Any, kwargs: Any) -> tuple[tuple[str, Any], ...]:
+    def _is_own(self, function: Any) -> bool:
+        return isinstance(function, type) and issubclass(function, self._own_type)
+
+    def _settings(self, function: Any, args: Any, kwargs: Any) -> tuple[tuple[str, Any], ...]:
         """Return the arguments of a call, with `@0`, `@1` for its tensors and `=` before texts."""
         count = [0]
         arguments = tuple([self._setting(item, count) for item in args])
         options = tuple([(key, self._setting(kwargs[key], count)) for key in kwargs])
-        return ("arguments", arguments), ("options", options)
+        found = ("arguments", arguments), ("options", options)
+        return (*found, _OWN) if self._is_own(function) else found
 
     def _setting(self, thing: Any, count: list[int]) -> Any:
         if isinstance(thing, self._tensor_type):

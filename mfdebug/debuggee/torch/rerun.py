@@ -15,14 +15,15 @@ from .. import probe
 from ..questions import OpsQuestion
 from ..text import as_json
 from .calls import Form, filled, generators, set_generator
+from .moved import evaluated, linked_results
 from .ops_seen import OpsSeen
+from .remade import Refused, Remade
 from .tensors import text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from ..open_pass import Encoded
     from ..pass_nodes import Node
     from ..recorder import Recorder
     from ..tape import Tape
@@ -42,10 +43,6 @@ NOT_IN_A_CHILD = 3
 _FORKED = "fork-based multiprocessing"
 
 
-class Refused(Exception):  # noqa: N818 - it says why, and is no failure
-    """Why a function is not run again."""
-
-
 class Rerun:
     """Answers the debugger's questions for the ops of a row while the program waits."""
 
@@ -54,6 +51,7 @@ class Rerun:
         self._recorder = recorder
         self._tape = tape
         self._tensors = tensors
+        self._remade = Remade(torch, tensors)
         # By pass and node, the generators of the functions that draw; how many bytes these are.
         self._states: dict[int, dict[int, Any]] = {}
         self._bytes = 0
@@ -146,13 +144,19 @@ class Rerun:
         if call is None:
             raise Refused(_why_no_call(node))
         inputs = self._inputs(call, node, question)
+        if question.moves is not None:
+            return self._moved(call, node, inputs, question)
         seen = OpsSeen(self._torch, self._tensors)
         for index, (leaf, passed) in inputs.items():
             seen.name(leaf, ("input", index, 0))
             seen.name(passed, ("input", index, 0))
-        numbers = {id(source): i for i, source in reversed(list(enumerate(node.sources)))}
-        tensors = [inputs[numbers[id(node.sources[i])]][1] for i in range(len(call.before.forms))]
-        results, drew = self._forward(call, tensors, question, seen)
+        passed = [inputs[i][1] for i in _first_indices(call, node)]
+        states = self._states_of(call, question)
+        at_first = self._torch.get_rng_state()
+        with seen.mode:
+            flat = self._called(call, passed, states)
+        drew = not states and not self._torch.equal(at_first, self._torch.get_rng_state())
+        results = [x for x in flat if x.requires_grad and not x.is_leaf] or passed[:1]
         for k, result in enumerate(results):
             seen.keep(("result", k), result)
         answer: dict[str, Any] = {"torch": str(self._torch.__version__), "refusal": ""}
@@ -186,63 +190,21 @@ class Rerun:
                 continue
             if index not in question.inputs:
                 raise Refused("not all of its inputs are known")
-            leaf = self._made(question.inputs[index], form.dtype, form.device, form)
+            dtype = form.dtype
+            if question.moves is not None and dtype.is_floating_point:
+                dtype = self._torch.float64
+            leaf = self._remade.made(question.inputs[index], dtype, form.device, form)
             leaf.requires_grad_(form.taken)
             # What is changed in place must not be a leaf.
             changes = form.taken and index in call.changed
             found[index] = leaf, leaf.clone() if changes else leaf
         return found
 
-    def _made(self, number: Encoded, dtype: Any, device: Any, form: Form | None = None) -> Any:
-        """Return a tensor of recorded numbers, which lies in memory as one of some form did."""
-        torch = self._torch
-        name, shape, data = number
-        own = self._tensors.dtype_of(name)
-        if own is None or dtype.is_complex != own.is_complex:
-            raise Refused(f"a tensor of {dtype} cannot be made again")
-        plain = torch.frombuffer(bytearray(data), dtype=own) if data else torch.empty(0, dtype=own)
-        plain = plain.reshape(shape)
-        if form is None:
-            return plain.clone().to(dtype=dtype, device=device)
-        if form.shape != tuple(shape):
-            if not _in_order(form.shape, form.strides):
-                raise Refused("the program waits after a pass in which an input had another shape")
-            return plain.clone().to(dtype=dtype, device=device)
-        return self._laid_out(plain, dtype, device, form.strides, form.place)
-
-    def _laid_out(
-        self, plain: Any, dtype: Any, device: Any, strides: tuple[int, ...], place: int
-    ) -> Any:
-        torch, shape = self._torch, tuple(plain.shape)
-        if not plain.numel():
-            return torch.empty_strided(shape, strides, dtype=dtype, device=device)
-        # Kernels begin differently at another distance from the next 64 bytes.
-        place %= 64
-        size = place + 1 + sum((n - 1) * stride for n, stride in zip(shape, strides, strict=True))
-        base = torch.empty(size, dtype=dtype, device=device)
-        once = [1 if stride == 0 else n for n, stride in zip(shape, strides, strict=True)]
-        for axis, stride in enumerate(strides):
-            if stride == 0:
-                plain = plain.narrow(axis, 0, 1)
-        target = torch.as_strided(base, once, strides, place)
-        if _overlaps(target):
-            raise Refused("an input overlaps itself in memory")
-        target.copy_(plain)
-        laid = torch.as_strided(base, shape, strides, place)
-        # A view would be changed in place in another way.
-        return laid.detach()
-
     # Forward and backward ----------------------------------------------------------------------
 
-    def _forward(
-        self, call: Call, tensors: list[Any], question: OpsQuestion, seen: OpsSeen
-    ) -> tuple[list[Any], bool]:
-        """Return the results through which a gradient flows, and whether numbers were drawn.
-
-        That is said of those whose state is not known.
-        """
-        torch, before = self._torch, call.before
-        states = before.generators
+    def _states_of(self, call: Call, question: OpsQuestion) -> Any:
+        """Return the states of the generators from which the program drew, if it may have."""
+        states = call.before.generators
         if states and question.of != self._recorder.number:
             states = self._states.get(question.of, {}).get(question.there, ())
             if not states:
@@ -250,9 +212,13 @@ class Rerun:
                     "it may draw random numbers, and the state of their generator is not kept of "
                     "this pass"
                 )
+        return states
+
+    def _called(self, call: Call, tensors: list[Any], states: Any) -> list[Any]:
+        """Return the tensors that the function returns."""
+        torch, before = self._torch, call.before
         for device, state in states:
             set_generator(torch, device, state)
-        at_first = torch.get_rng_state()
         args, kwargs = filled(call.args, tensors), filled(call.kwargs, tensors)
         # To leave torch's own context would empty the cache of casts, which all threads share.
         torch.set_autocast_cache_enabled(False)
@@ -260,15 +226,29 @@ class Rerun:
             torch.set_autocast_enabled(kind, True)
             torch.set_autocast_dtype(kind, dtype)
         try:
-            with seen.mode:
-                out = call.function(*args, **kwargs)
+            out = call.function(*args, **kwargs)
         finally:
             for kind, _ in before.autocast:
                 torch.set_autocast_enabled(kind, False)
-        drew = not states and not torch.equal(at_first, torch.get_rng_state())
-        flat = self._tensors.flat(out, [])
-        results = [x for x in flat if x.requires_grad and not x.is_leaf]
-        return results or tensors[:1], drew
+        return self._tensors.flat(out, [])
+
+    def _moved(
+        self, call: Call, node: Node, inputs: dict[int, tuple[Any, Any]], question: OpsQuestion
+    ) -> Found:
+        """Return what the function computes in float64, also with single entries moved."""
+        states = self._states_of(call, question)
+        leaves = {index: leaf for index, (leaf, _) in inputs.items()}
+        order, changed = _first_indices(call, node), {*call.changed}
+
+        def run() -> list[Any]:
+            given = [
+                leaves[first].clone() if i in changed else leaves[first]
+                for i, first in enumerate(order)
+            ]
+            flat = self._called(call, given, states)
+            return [x for x in flat if x.requires_grad and not x.is_leaf] or given[:1]
+
+        return evaluated(self._torch, self._tensors, leaves, run, question)
 
     def _backward(
         self,
@@ -286,7 +266,7 @@ class Rerun:
                 "it changes a view of another tensor in place, and its backward goes through that "
                 "tensor, which is not an input of this row"
             )
-        linked = _linked(results)
+        linked = linked_results(results)
         upstream = dict(question.upstream)
         for part in linked & set(upstream):
             if part not in question.outside:
@@ -304,9 +284,9 @@ class Rerun:
         for part, number in sorted(upstream.items()):
             result, other = results[part], parts.get(part)
             strides = other.strides if other is not None and part not in linked else None
-            made = self._made(number, result.dtype, result.device)
+            made = self._remade.made(number, result.dtype, result.device)
             if strides is not None and len(strides) == made.dim() and made.shape == result.shape:
-                made = self._laid_out(made, result.dtype, result.device, strides, 0)
+                made = self._remade.laid_out(made, result.dtype, result.device, strides, 0)
             roots.append(result)
             gradients.append(made)
             seen.name(made, ("upstream", part, 0))
@@ -322,47 +302,14 @@ class Rerun:
                 answer["gradients"].append([index, seen.what(gradient)])
 
 
+def _first_indices(call: Call, node: Node) -> list[int]:
+    """Return for each tensor of a call the first input index of the same one."""
+    numbers = {id(source): i for i, source in reversed(list(enumerate(node.sources)))}
+    return [numbers[id(node.sources[i])] for i in range(len(call.before.forms))]
+
+
 def _size_of(states: dict[int, Any]) -> int:
     return sum(state.nbytes for drawn in states.values() for _, state in drawn)
-
-
-def _linked(results: list[Any]) -> set[int]:
-    """Return the numbers of the results that others of them are computed from."""
-    places = {(x.grad_fn, x.output_nr): k for k, x in enumerate(results) if x.grad_fn is not None}
-    found: set[int] = set()
-    stack = list(dict.fromkeys(engine_node for engine_node, _ in places))
-    met = set(stack)
-    while stack and len(results) > 1:
-        for below, output in stack.pop().next_functions:
-            if below is None:
-                continue
-            if (below, output) in places:
-                found.add(places[below, output])
-            if below not in met:
-                met.add(below)
-                stack.append(below)
-    return found
-
-
-def _in_order(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
-    """Whether a tensor lies in memory row by row, without gaps."""
-    expected = 1
-    for n, stride in zip(reversed(shape), reversed(strides), strict=True):
-        if n != 1 and stride != expected:
-            return False
-        expected *= n
-    return True
-
-
-def _overlaps(tensor: Any) -> bool:
-    """Whether two entries of a tensor may be one in memory."""
-    pairs = zip(tensor.stride(), tensor.shape, strict=True)
-    reach = 0
-    for stride, n in sorted((stride, n) for stride, n in pairs if n > 1):
-        if stride <= reach:
-            return True
-        reach += (n - 1) * stride
-    return False
 
 
 def _refusal(why: str) -> Found:
@@ -377,8 +324,7 @@ def _why_no_call(node: Node) -> str:
         return "it stands for the tensors that backward started from"
     if node.hidden:
         return (
-            "its call was not seen: it is a checkpointed or compiled region, a function with a "
-            "backward of its own that takes or returns more than plain tensors, or older than "
+            "its call was not seen: it is a checkpointed or compiled region, or older than "
             "mfdebug's watch"
         )
     return (

@@ -20,6 +20,7 @@ from .forward import Forward
 from .gradients import Gradients
 from .mode import Mode
 from .optimizers import Optimizers
+from .own_functions import is_own
 from .rerun import Rerun
 from .sites import Sites
 from .tensors import Tensors
@@ -115,7 +116,8 @@ class Taps:
         handled = self._handled.get(function)
         if handled is None:
             handled = self._handled[function] = self._is_handled(function)
-        call = self._callers.of(sys._getframe(2), function)
+        caller = sys._getframe(2)
+        call = self._callers.of(caller, function)
         if get_ident() != self._mode.thread:
             return call(function, args, kwargs)
         self._mode.inside += 1
@@ -127,7 +129,7 @@ class Taps:
                     self._forward.forget_input(args[0])
                 return call(function, args, kwargs)
             others = types or self._torch._C._len_torch_function_stack()
-            begun = self._noted(others, self._forward.before, function, args, kwargs)
+            begun = self._noted(others, self._forward.before, function, args, kwargs, caller)
             if kwargs.get("_stacklevel", 0) > DIRECT:
                 # Its warning is about a frame beyond those that are in the stack twice.
                 kwargs = {**kwargs, "_stacklevel": kwargs["_stacklevel"] + TWICE}
@@ -163,6 +165,31 @@ class Taps:
         finally:
             pace.leave()
         return None
+
+    def _applying(self, original: Any) -> Any:
+        """Return what calls functions with a backward of their own, noting the program's."""
+        plain = original.__func__
+        mode = self._mode
+
+        @hidden
+        def apply(cls: Any, *args: Any, **kwargs: Any) -> Any:
+            # Within a function of torch, or without gradients, it is no row of its own.
+            ignored = get_ident() != mode.thread or mode.inside or not self._watches()
+            if ignored or self._off or not is_own(cls) or not self._torch.is_grad_enabled():
+                return plain(cls, *args, **kwargs)
+            # No mode was asked, so all are still there.
+            begun = self._noted(True, self._forward.before, cls, args, kwargs, sys._getframe(1))
+            try:
+                out = plain(cls, *args, **kwargs)
+            except Exception as error:
+                if begun is not None:
+                    self._noted(True, self._faults.raised, begun, error)
+                raise
+            if begun is not None:
+                self._noted(True, self._forward.after, begun, out)
+            return out
+
+        return classmethod(apply)
 
     def _is_handled(self, function: Any) -> bool:
         name = getattr(function, "__name__", "")
@@ -203,6 +230,7 @@ class Taps:
             self._replace(kind, "__exit__", mode.leaving)
         self._replace(torch.overrides, "has_torch_function", mode.without)
         self._replace(torch.autograd, "_engine_run_backward", self._engine)
+        self._replace(torch.autograd.Function, "apply", self._applying)
         self._recorder.undo.append(self._uninstall)
         self._recorder.resuming.append(self._resume)
         self._recorder.tracing.append(self._trace)

@@ -19,7 +19,8 @@ def leave_out(skip: Callable[[CodeType], object], functions: Iterable[Any]) -> N
 
     These are the `functions`, and what can be reached from here.
     """
-    codes: dict[CodeType, None] = {}
+    # By their ids: codes are equal also if they differ in the name of their file.
+    codes: dict[int, CodeType] = {}
     package = __name__.rpartition(".torch.")[0]
     met: set[int] = set()
     waiting: list[Any] = [leave_out, *functions]
@@ -37,11 +38,11 @@ def leave_out(skip: Callable[[CodeType], object], functions: Iterable[Any]) -> N
             if _is_ours(thing.__globals__.get("__name__"), package):
                 waiting += thing.__globals__.values()
         elif isinstance(thing, CodeType):
-            codes[thing] = None
+            codes[id(thing)] = thing
             waiting += thing.co_consts
         elif isinstance(thing, type) and _is_ours(thing.__module__, package):
             waiting += vars(thing).values()
-    for code in codes:
+    for code in codes.values():
         skip(code)
 
 

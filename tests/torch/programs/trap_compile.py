@@ -1,5 +1,7 @@
 """A compiled model: dynamo must not compile what watches the program."""
 
+import warnings
+
 import torch
 from torch import nn
 
@@ -10,6 +12,19 @@ frames = []
 def backend(graph, examples):
     frames.append([node.name for node in graph.graph.nodes])
     return graph.forward
+
+
+class Square(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        # What is compiled is left here, and `apply` is called as it is.
+        warnings.warn("once", stacklevel=3)
+        return x * x
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad * 2 * ctx.saved_tensors[0]
 
 
 class Net(nn.Module):
@@ -24,7 +39,7 @@ class Net(nn.Module):
             h.sum()
         if h.sum() > 100:
             h = h / 2
-        return self.b(h)
+        return Square.apply(self.b(h))
 
 
 model = Net()

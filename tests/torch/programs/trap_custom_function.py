@@ -1,5 +1,7 @@
 """Functions with a backward of their own, one of them wrong on purpose."""
 
+import warnings
+
 import torch
 from torch.autograd import Function
 
@@ -39,12 +41,24 @@ class InPlace(Function):
         return grad * 2
 
 
+class Warned(Function):
+    @staticmethod
+    def forward(ctx, x):
+        warnings.warn("stop here", stacklevel=3)
+        return x.clone()
+
+    @staticmethod
+    def backward(ctx, grad):
+        return grad
+
+
 torch.manual_seed(0)
 w = torch.randn(4, requires_grad=True)
 v = torch.randn(4, requires_grad=True)
 for step in range(4):
     product, total = Pair.apply(Round.apply(w), v, 0.5)
     loss = InPlace.apply(product * 1).sum() + total.pow(2).sum()
+    loss = Warned.apply(loss)
     loss.backward()
     with torch.no_grad():
         w -= 0.1 * w.grad

@@ -1,0 +1,113 @@
+"""`check` tests functions whose rule is not known here, as the waiting program evaluates them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("torch")
+
+from mfdebug.opening.runs import open_run
+from tests.torch.test_live import debug, run
+
+# A backward that is wrong, one that is right and takes more than tensors, one of two results, one
+# that cannot compute in float64, one that draws, and functions of PyTorch without a rule.
+PROGRAM = """
+import torch
+from torch.autograd import Function
+
+class Square(Function):
+    @staticmethod
+    def forward(ctx, x):
+        ctx.save_for_backward(x)
+        return x * x
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * ctx.saved_tensors[0]
+
+class Product(Function):
+    @staticmethod
+    def forward(ctx, x, y, scale):
+        ctx.save_for_backward(x, y)
+        ctx.scale = scale
+        return x * y * scale, x + y
+    @staticmethod
+    def backward(ctx, product, total):
+        x, y = ctx.saved_tensors
+        return product * y * ctx.scale + total, product * x * ctx.scale + total, None
+
+class Fixed(Function):
+    @staticmethod
+    def forward(ctx, x):
+        return x @ torch.ones(3, 3)
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient @ torch.ones(3, 3)
+
+class Draws(Function):
+    @staticmethod
+    def forward(ctx, x):
+        mask = torch.rand_like(x)
+        ctx.save_for_backward(mask)
+        return x * mask
+    @staticmethod
+    def backward(ctx, gradient):
+        return gradient * ctx.saved_tensors[0]
+
+class Act(torch.nn.Module):
+    def forward(self, x):
+        return Square.apply(x)
+
+torch.manual_seed(0)
+net = torch.nn.Sequential(torch.nn.Linear(3, 3), Act())
+w = torch.randn(2, 3, requires_grad=True)
+for step in range(2):
+    x = torch.randn(2, 3)
+    pair = Product.apply(w, net(x), 0.5)
+    mixed = Fixed.apply(pair[1]) + Draws.apply(pair[1]) + torch.linalg.svdvals(w).sum()
+    (pair[0] * mixed).sum().backward()
+"""
+
+
+def verdicts(lines: list[str]) -> dict[str, str]:
+    """Return the verdict of each row, by function and input."""
+    found = {}
+    for line in lines:
+        words = line.split()
+        for verdict in ("not tested", "right", "WRONG"):
+            if f" {verdict} " in line and " to " in line:
+                to = words[words.index("to") + 1].partition("[")[0]
+                found[f"{words[1].strip('()')} to {to}"] = verdict
+    return found
+
+
+def test_a_function_without_a_rule_is_tested_in_a_copy(tmp_path: Path) -> None:
+    lines = debug(tmp_path, PROGRAM, "goto sgd 1", "check", "check net.1.Square")
+    at = lines.index("1 gradient is wrong (1 wrong, 5 not tested, 14 right)")
+    assert lines[at + 2].split()[:2] == ["net.1.Square", "(Square)"]
+    found = verdicts(lines[at:])
+    assert found["Square to net.0.linear"] == "WRONG"
+    assert found["Fixed to pair_3"] == found["Draws to pair_3"] == "not tested"
+    assert found["Product to w"] == found["Product to net.1.Square"] == "right"
+    assert found["linalg_svdvals to w"] == "right"
+    # Nothing zeroes the gradients, which is no error.
+    assert "net.0.weight has more than this pass sent" in "".join(lines[at:])
+    said = "\n".join(lines[at:])
+    assert "expected m1 and m2 to have the same dtype" in said
+    assert "it draws random numbers" in said
+    assert "what is sent by net.1.Square, pair, linalg_svdvals1 was compared" in said
+    assert "as in a straight-through estimator" in said
+    row = next(line.split() for line in lines[at:] if "WRONG" in line)
+    backward, difference = float(row[-5]), float(row[-4])
+    assert difference == pytest.approx(2 * backward, rel=1e-4)
+
+
+def test_what_was_not_tested_is_said_before_what_is_right(tmp_path: Path) -> None:
+    run(tmp_path, PROGRAM, words=("-P", "-m", "mfdebug", "record", "program.py", "-o", "a.mfrun"))
+    opened = open_run(str(tmp_path / "a.mfrun"))
+    opened.run("goto sgd 1")
+    head, *lines = opened.run("check").text.splitlines()
+    assert head.startswith("not tested: net.1.Square (Square), pair (Product), fixed1 (Fixed), …")
+    assert head.endswith(" 5 in all; no other gradient is wrong (9 not tested, 11 right)")
+    assert "Square is a function of the program whose rule is not known here" in "".join(lines)
