@@ -41,11 +41,19 @@ class SourceSpan(NamedTuple):
 
 
 class NodeFacts(Struct, frozen=True):
-    """The naming facts of a node: its own name, its variables, where it was created."""
+    """The naming facts of a node: its own name, its variables, where it was created.
+
+    `place`: it is in a tuple that the expression returns, there.
+    """
 
     named: str = ""
     variables: list[Variable] = []
     made: SourceSpan | None = None
+
+    @property
+    def place(self) -> int | None:
+        """Which of several results it is; None: it is the result itself."""
+        return None
 
 
 class Naming:
@@ -69,16 +77,27 @@ class Naming:
             taken.update(names)
         return names
 
-    @staticmethod
-    def _own_name(facts: NodeFacts) -> Iterator[str]:
+    def _own_name(self, facts: NodeFacts) -> Iterator[str]:
+        stem, _, last = facts.named.rpartition(".")
+        if stem and last.isdecimal() and (variable := self._assigned_part(facts)):
+            # Of a module's function, such as `block.split.q`.
+            yield f"{stem}.{variable}"
         yield facts.named
 
     def _of_modules(self, facts: NodeFacts) -> Iterator[str]:
         return self._variable_names(facts.variables, local=False)
 
     def _assigned(self, facts: NodeFacts) -> Iterator[str]:
-        if facts.made is not None:
+        if facts.place is not None:
+            yield self._assigned_part(facts)
+        elif facts.made is not None:
             yield self._source(facts.made.file).assigned(facts.made)
+
+    def _assigned_part(self, facts: NodeFacts) -> str:
+        if facts.place is None or facts.made is None:
+            return ""
+        parts = self._source(facts.made.file).assigned_parts(facts.made)
+        return parts[facts.place] if facts.place < len(parts) else ""
 
     def _of_functions(self, facts: NodeFacts) -> Iterator[str]:
         return self._variable_names(facts.variables, local=True)
@@ -106,6 +125,8 @@ class _Source:
 
     def __init__(self, file: str) -> None:
         self._targets: dict[tuple[int, int, int, int], str] = {}
+        # Where one value is assigned to several: their names, in order.
+        self._parts: dict[tuple[int, int, int, int], list[str]] = {}
         self._loops: dict[str, set[str]] = {}
         try:
             path = Path(file)
@@ -139,12 +160,19 @@ class _Source:
             if isinstance(target, ast.Tuple | ast.List):
                 if isinstance(value, ast.Tuple | ast.List) and len(value.elts) == len(target.elts):
                     pairs.extend(zip(target.elts, value.elts, strict=True))
+                else:
+                    self._parts.setdefault(_span(value), _part_names(target))
             elif (name := _name(target)) and (span := _span(value)) not in self._targets:
                 self._targets[span] = name
 
     def assigned(self, span: SourceSpan) -> str:
         """Return the name that the value of an expression is assigned to, or nothing."""
         return self._targets.get((span.line, span.end_line, span.column, span.end_column), "")
+
+    def assigned_parts(self, span: SourceSpan) -> list[str]:
+        """Return the names that the parts of an expression's value are assigned to, in order."""
+        place = span.line, span.end_line, span.column, span.end_column
+        return self._parts.get(place, [])
 
     def loop_variables(self, function: str) -> set[str]:
         """Return the loop variables of a function; of the module itself for an empty name."""
@@ -165,6 +193,22 @@ def _name(target: ast.expr) -> str:
     if isinstance(target, ast.Name):
         return target.id
     return target.attr if isinstance(target, ast.Attribute) else ""
+
+
+def _part_names(target: ast.expr) -> list[str]:
+    """Return the names in a target in their order; empty for one that is not kept.
+
+    What comes after a starred one is not known.
+    """
+    if isinstance(target, ast.Tuple | ast.List):
+        found: list[str] = []
+        for part in target.elts:
+            if isinstance(part, ast.Starred):
+                break
+            found += _part_names(part)
+        return found
+    name = _name(target)
+    return ["" if name.startswith("_") else name]
 
 
 def _names(target: ast.expr) -> set[str]:

@@ -198,14 +198,19 @@ def _class_name(kind: str) -> str:
 def labels_of(nodes: tuple[RecordedNode, ...]) -> list[str]:
     """Return a unique printable name for each node: a second `name` becomes `name_2`.
 
-    A node without a name gets its class and a number, as in any graph.
+    A node without a name gets its class and a number, as in any graph, and one of several results
+    the name of the function with its number.
     """
     wanted = [_printable_name(node.name) for node in nodes]
     taken = set(filter(None, wanted))
     used: set[str] = set()
     counts: dict[str, int] = {}
-    names = []
+    names: list[str] = []
     for node, name in zip(nodes, wanted, strict=True):
+        part = node.attributes.get("part")
+        if not name and node.is_result and isinstance(part, int) and node.inbound[0] < len(names):
+            # One of several results without a name of its own is called after the function.
+            name = f"{names[node.inbound[0]]}.{part}"
         if not name:
             stem, found = _class_name(node.kind).lower(), ""
         elif name in used:

@@ -81,6 +81,12 @@ class _Node(NodeFacts, frozen=True):
     engine: str = ""
     trained: bool = False
 
+    @property
+    def place(self) -> int | None:
+        """Which of several results it is; None: it is the result itself."""
+        place = self.attributes.get("place")
+        return place if self.engine and isinstance(place, int) else None
+
 
 class _Graph(msgspec.Struct, frozen=True):
     """A structure as the recorder describes it."""

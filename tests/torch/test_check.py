@@ -88,7 +88,7 @@ def test_a_function_without_a_rule_is_tested_in_a_copy(tmp_path: Path) -> None:
     assert lines[at + 2].split()[:2] == ["net.1.Square", "(Square)"]
     found = verdicts(lines[at:])
     assert found["Square to net.0.linear"] == "WRONG"
-    assert found["Fixed to pair_3"] == found["Draws to pair_3"] == "not tested"
+    assert found["Fixed to pair.1"] == found["Draws to pair.1"] == "not tested"
     assert found["Product to w"] == found["Product to net.1.Square"] == "right"
     assert found["linalg_svdvals to w"] == "right"
     # Nothing zeroes the gradients, which is no error.

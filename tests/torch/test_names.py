@@ -8,6 +8,8 @@ import pytest
 
 pytest.importorskip("torch")
 
+from mfdebug.opening.programs import open_program
+from mfdebug.running.runnable import Runnable
 from tests.torch.test_live import debug
 
 # Its layers are in a plain list, so the optimizer is not given their parameters.
@@ -184,3 +186,43 @@ def test_a_function_of_the_programs_own_belongs_to_its_module_and_line(tmp_path:
     assert any(
         "forward of model.act.MySign in program.py, line 17 raised" in line for line in lines
     )
+
+
+SEVERAL = """
+import torch
+from torch import nn
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.qkv, self.rnn = nn.Linear(4, 6), nn.LSTM(4, 3)
+
+    def forward(self, x):
+        q, k, _ = self.qkv(x).split(2, dim=-1)
+        out, (last, cell) = self.rnn(x)
+        return q.sum() + k.sum() + out.sum() + last.sum() + cell.sum()
+
+model, x = Net(), torch.ones(2, 1, 4, requires_grad=True)
+for _ in range(2):
+    left, (right), *rest = torch.chunk(x, 4, dim=2)
+    best, where = x.max(dim=2)
+    parts = x.unbind()
+    (model(x) + left + right + rest[0] + best + parts[0] + parts[1]).sum().backward()
+"""
+
+
+def test_several_results_have_the_names_of_their_variables(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(SEVERAL)
+    started = open_program(
+        Runnable(str(tmp_path / "program.py")), [], memory=2**24, streams="piped"
+    )
+    try:
+        started.session.run("sgd")
+        names = [node.label for node in started.session.debugger.graph.nodes]
+    finally:
+        started.run.close()
+    assert {"model.split.q", "model.split.k", "left", "right", "best"} <= {*names}
+    assert {"model.rnn.h_0", "model.rnn.c_0"} <= {*names}
+    assert {"model.rnn.output", "model.rnn.h_n", "model.rnn.c_n"} <= {*names}
+    # What is not told apart by a name is numbered.
+    assert {"parts.0", "parts.1", "chunk1.2"} <= {*names}

@@ -13,6 +13,7 @@ from ..name_facts import variable_of
 from ..pass_nodes import Node
 from .calls import DRAWING, Calls
 from .own_functions import is_made_by_own
+from .result_names import results_of, states_of
 from .tensors import text, version
 
 TYPE_CHECKING = False
@@ -89,11 +90,15 @@ class Forward:
         site, scope, frame = self._sites.of(caller)
         # In the forward of a function with a backward of its own, variables are that function's.
         call = (site, frame, caller) if caller is not None and self._grad_enabled() else None
-        sources = [self.node_of(x, call, i, scope) for i, x in enumerate(tensors)]
+        kind = self._name(function)
+        states = states_of(kind, tensors)
+        sources = [
+            self.node_of(x, call, i, scope, states.get(i, "")) for i, x in enumerate(tensors)
+        ]
         # Only a pass after which the program waits can be asked about.
         noted = None
         if self._tape.due:
-            draws = self._is_own(function) or self._name(function) in DRAWING
+            draws = self._is_own(function) or kind in DRAWING
             noted = self._calls.before(tensors, draws=draws)
         first = self._next_sequence()
         return function, args, kwargs, tensors, sources, first, (site, scope), noted
@@ -126,7 +131,10 @@ class Forward:
         noted: Before | None,
     ) -> None:
         kind = self._name(function)
-        results = [x for x in self._tensors.flat(out, []) if x.requires_grad and not x.is_leaf]
+        flat = self._tensors.flat(out, [])
+        # The places of its results among all that it returns.
+        places = [i for i, x in enumerate(flat) if x.requires_grad and not x.is_leaf]
+        results = [flat[i] for i in places]
         if not results and tensors and kind in ("setitem", "set_"):
             results = tensors[:1]
         if not results:
@@ -134,6 +142,8 @@ class Forward:
         site, scope = where
         settings = self._settings(function, args, kwargs)
         name = f"{scope}{kind}" if scope else ""
+        if len(results) == 1 and isinstance(out, list | tuple):
+            settings = (*settings, ("place", places[0]))
         form = kind, name, site, settings
         tape = self._tape
         call = None
@@ -154,12 +164,13 @@ class Forward:
         whole = Node(tape.new_serial(), form, sources, text(f"{len(results)} tensors"))
         whole.first, whole.last = sequence
         whole.call = call
+        names = results_of(kind)
         for i, result in enumerate(results):
-            part = Node(
-                tape.new_serial(),
-                ("result", f"{name}.{i}" if name else "", site, (("part", i),)),
-                [whole],
-            )
+            called = f"{name}.{i}" if name else ""
+            if scope and places[i] < len(names):
+                called = f"{scope}{names[places[i]]}"
+            settings = ("part", i), ("place", places[i])
+            part = Node(tape.new_serial(), ("result", called, site, settings), [whole])
             self.remember(result, part)
 
     def remember(self, tensor: Any, node: Node) -> None:
@@ -216,8 +227,12 @@ class Forward:
         call: CallSite | None = None,
         argument: int = 0,
         scope: str = "",
+        role: str = "",
     ) -> Node:
-        """Return the node of a tensor that is passed to a function, called at a site."""
+        """Return the node of a tensor that is passed to a function, called at a site.
+
+        `role` is what the function calls it, if that is known.
+        """
         known = self._results.get(id(tensor))
         if known is not None and known.tensor() is tensor:
             if known.version == version(tensor):
@@ -240,7 +255,7 @@ class Forward:
         name = self._sites.name_of_input(tensor, call, argument)
         if not name and scope:
             # One that has no name, as a mask made on the spot, belongs to its module.
-            name = f"{scope}tensor"
+            name = f"{scope}{role or 'tensor'}"
         dtype = str(tensor.dtype).removeprefix("torch.")
         settings = () if tensor.is_floating_point() else (("dtype", dtype),)
         node = Node(self._tape.new_serial(), (kind, name, -1, settings), [])
