@@ -219,10 +219,15 @@ def test_several_results_have_the_names_of_their_variables(tmp_path: Path) -> No
     try:
         started.session.run("sgd")
         names = [node.label for node in started.session.debugger.graph.nodes]
+        started.session.run("goto sgd 0")
+        said = started.session.run("until model.rnn.output backward").text.splitlines()
     finally:
         started.run.close()
     assert {"model.split.q", "model.split.k", "left", "right", "best"} <= {*names}
     assert {"model.rnn.h_0", "model.rnn.c_0"} <= {*names}
     assert {"model.rnn.output", "model.rnn.h_n", "model.rnn.c_n"} <= {*names}
+    assert [line for line in said if line.startswith("  to ")] == [
+        "  to every input: only what all results of model.rnn.lstm send together is known"
+    ]
     # What is not told apart by a name is numbered.
     assert {"parts.0", "parts.1", "chunk1.2"} <= {*names}

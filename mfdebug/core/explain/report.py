@@ -146,6 +146,7 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
     ahead = turn is not None and turn > debugger.timeline.position(debugger.moment)
     start = debugger.timeline.start_of(debugger.sgd_step)
     outdated = state.outdated_by(node)
+    outgoing = _outgoing(view, index)
     return NodeReport(
         name=view.label,
         symbol=view.gradient(),
@@ -168,8 +169,9 @@ def report(debugger: Debugger, node: int, index: Index | None = None) -> NodeRep
         turn=start + turn if ahead and turn is not None else None,
         incoming=_incoming(view, index, edges[:EDGES_SHOWN]),
         incoming_more=max(0, len(edges) - EDGES_SHOWN),
-        outgoing=_outgoing(view, index),
-        outgoing_more=max(0, len(view.inputs) - EDGES_SHOWN),
+        outgoing=outgoing,
+        # One stands for all where none of them is known, for the same reason.
+        outgoing_more=0 if len(outgoing) == 1 else max(0, len(view.inputs) - EDGES_SHOWN),
         update=assignments(debugger, node, index),
         unknown=state.unknown(node),
         unknown_gradient=state.unknown(node, gradient=True),
@@ -299,6 +301,9 @@ def _outgoing(view: NodeView, index: Index) -> tuple[Outgoing, ...]:
     debugger, state = view.debugger, view.debugger.state
     if state.gradient_freshness(view.node) is not Freshness.CURRENT:
         return ()
+    reasons = {state.unsent(view.node, i) for i in range(len(view.labels))}
+    if len(view.labels) > 1 and len(reasons) == 1 and (reason := reasons.pop()):
+        return (Outgoing("every input", "", "", "", "", math.nan, reason),)
     rules = applicable_explainer(view)
     departs = state.departs(view.node, "backward")
     written = state.written_at(view.node, "backward") or 0
