@@ -13,7 +13,7 @@ from collections.abc import Callable, Container, Iterable, Mapping, Sequence, Se
 from msgspec import Struct
 
 from mfdebug.recording.descent import MIN_ENTRIES, Descent
-from mfdebug.recording.optimizers.rules import is_plain_descent, rate_of
+from mfdebug.recording.optimizers.known import is_plain_descent, rate_of
 from mfdebug.recording.passes_between import passes_between
 from mfdebug.recording.rates import UNKNOWN_RATE, Change, Rates
 from mfdebug.recording.records import Run

@@ -170,6 +170,26 @@ def kept_small():
             p.data.clamp_(-0.1, 0.1)
 
 
+def sparse():
+    table = nn.Embedding(5, 2, sparse=True)
+    optimizer = torch.optim.SparseAdam(table.parameters(), lr=0.01)
+    for i in range(4):
+        optimizer.zero_grad()
+        table(torch.tensor([i % 3, 1, 1])).pow(3).sum().backward()
+        optimizer.step()
+
+
+def scheduled():
+    net = nn.Linear(4, 1)
+    optimizer = torch.optim.Adam(net.parameters(), lr=0.01)
+    scheduler = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.1, total_steps=9)
+    for _ in range(3):
+        optimizer.zero_grad()
+        (net(torch.ones(2, 4)) - 5).square().mean().backward()
+        optimizer.step()
+        scheduler.step()
+
+
 if __name__ == "__main__":
     torch.manual_seed(0)
     globals()[sys.argv[1]]()

@@ -25,7 +25,10 @@ torch = pytest.importorskip("torch")
 
 HERE = Path(__file__).parent
 # Their rules are known; all others are named.
-KNOWN = {"SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax"}
+KNOWN = {
+    *("SGD", "RMSprop", "Adagrad", "Adadelta"),
+    *("Adam", "AdamW", "NAdam", "RAdam", "Adamax"),
+}
 
 
 def recorded(folder: Path, program: str, *arguments: str) -> RunReader:
@@ -119,7 +122,7 @@ def test_every_optimizer_of_torch(tmp_path: Path) -> None:
         method = update.method
         assert method is not None
         assert method.words.startswith(name)
-        assert not method.remarks
+        assert not method.remarks or not rule
         assert rule == bool(method.rules)
         if name in KNOWN:
             shown += 1
@@ -130,6 +133,7 @@ def test_every_optimizer_of_torch(tmp_path: Path) -> None:
         else:
             assert not rule, key
             assert f"by {name}" in said[0]
+            assert said[0].endswith("; its rule is not shown")
     assert number == len(run)
     # Roundings of other kernels may add up to more than two units in the last place.
     assert by_rule >= 0.95 * shown
@@ -170,6 +174,29 @@ def test_each_of_two_optimizers_updates_its_own_after_its_last_pass(tmp_path: Pa
     assert words[0] == set()
     assert words[1] == ours
     assert theirs <= words[2]
+
+
+def test_only_the_rows_with_a_gradient_have_the_rule_of_sparse_adam(tmp_path: Path) -> None:
+    made = loop(tmp_path, "sparse")
+    assert len(made) == 4
+    for pass_updates in made:
+        update, said, _ = pass_updates["table.weight"]
+        assert update.method is not None
+        assert update.method.rules
+        assert update.method.left is not None
+        # The last row was never looked up.
+        assert update.method.left[:, 0].tolist()[-1]
+        assert not update.method.left.all()
+        assert np.array_equal(update.before[update.method.left], update.after[update.method.left])
+        assert said[0].endswith(
+            "by SparseAdam (lr 0.01); no gradient came to its row, which is left as it is"
+        )
+
+
+def test_what_a_scheduler_keeps_is_no_setting(tmp_path: Path) -> None:
+    for made in loop(tmp_path, "scheduled"):
+        said = {said[0] for _, said, _ in made.values()}
+        assert all(re.fullmatch(r"by Adam \(lr [0-9.]+, betas [0-9. ]+\)", words) for words in said)
 
 
 def test_groups_have_rates_of_their_own(tmp_path: Path) -> None:

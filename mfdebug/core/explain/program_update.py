@@ -15,6 +15,8 @@ from mfdebug.core.timeline.debugger import Update
 from mfdebug.core.timeline.entry_ref import Attribute, EntryRef
 from miniflow.training.rules import Rule, letters_of
 
+NO_GRADIENT_CAME = "no gradient came to its row, which is left as it is"
+
 
 class ProgramUpdate(EntryUpdate):
     """The update of one entry of a parameter by a program's optimizer."""
@@ -38,7 +40,7 @@ class ProgramUpdate(EntryUpdate):
     @property
     def shown(self) -> tuple[Assignment, ...]:
         """The assignments, if they give what the step did, and who made them."""
-        made = self.assignments if self.method.rules else ()
+        made = self.assignments if self.known else ()
         if not made or not all(assignment.working for assignment in made):
             rule = f"{self.name}: {scalar(self.before)} before, {self.author}"
             return (Assignment(rule, self.name, "", self.after),)
@@ -47,7 +49,12 @@ class ProgramUpdate(EntryUpdate):
     @property
     def author(self) -> str:
         """The optimizer in words, and how the parameter was changed besides."""
-        return self.method.sentence
+        left = f"; {NO_GRADIENT_CAME}" if self._left else ""
+        return f"{self.method.sentence}{left}"
+
+    @property
+    def _left(self) -> bool:
+        return self.method.left is not None and bool(self.method.left[self.index])
 
     # The rules and their numbers ------------------------------------------------------------
 
@@ -92,8 +99,8 @@ class ProgramUpdate(EntryUpdate):
 
     @property
     def known(self) -> bool:
-        """Whether the rules and their numbers are known."""
-        return bool(self.method.rules)
+        """Whether the rules and their numbers are known, and those of this entry."""
+        return bool(self.method.rules) and not self._left
 
     def _assignment(self, rule: Rule, numbers: Mapping[str, float], result: float) -> Assignment:
         made = super()._assignment(rule, numbers, result)

@@ -17,7 +17,8 @@ class Method(Struct, frozen=True):
     their numbers, `t` the number of the step, `old` and `new` what the optimizer kept before and
     after it, by letter; `before` is the parameter and `gradient` the gradient at the step, None if
     that is the one of the pass; `exact` is True where the result is the same to the last bit, and
-    False where it is only to rounding.
+    False where it is only to rounding. `left` is True where the step left the parameter as it was,
+    since no gradient came there.
     """
 
     words: str
@@ -31,6 +32,7 @@ class Method(Struct, frozen=True):
     before: Array | None = None
     gradient: Array | None = None
     exact: Array | None = None
+    left: Array | None = None
 
     @property
     def sentence(self) -> str:

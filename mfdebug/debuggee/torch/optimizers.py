@@ -93,7 +93,7 @@ class Step:
         self.state: dict[int, list[tuple[str, Encoded]]] = {}
         # The parameter and its gradient before the step, where they are not those of the pass.
         self.changed: dict[int, list[tuple[str, Encoded]]] = {}
-        self.settings = [_settings(group) for group in optimizer.param_groups]
+        self.settings = [_settings(optimizer, group) for group in optimizer.param_groups]
 
 
 class Optimizers:
@@ -275,10 +275,16 @@ class Optimizers:
             self._tape.write_step(number, as_json(form), settings, row.parts)
 
 
-def _settings(group: dict[str, Any]) -> dict[str, Any]:
-    """Return the settings of a group of parameters as plain data."""
+def _settings(optimizer: Any, group: dict[str, Any]) -> dict[str, Any]:
+    """Return the settings of a group of parameters as plain data.
+
+    A scheduler of learning rates keeps numbers of its own there, too.
+    """
+    own = getattr(optimizer, "defaults", None)
     found: dict[str, Any] = {}
     for name, value in group.items():
+        if type(own) is dict and own and name not in own:
+            continue
         if type(name) is str and name not in _NOT_SETTINGS and len(found) < MAX_SETTINGS:
             found[name[:MAX_SETTING]] = _setting(value)
     return found

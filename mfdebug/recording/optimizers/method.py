@@ -13,14 +13,14 @@ import numpy as np
 
 from mfdebug.core.timeline.method import Method
 from mfdebug.recording.optimizers.floats import Floats
-from mfdebug.recording.optimizers.rules import (
-    KNOWN,
+from mfdebug.recording.optimizers.known import (
     Arrays,
     Known,
     Settings,
     UnknownRuleError,
     rate_of,
 )
+from mfdebug.recording.optimizers.rules import KNOWN
 from mfdebug.recording.optimizers.words import in_words
 from mfdebug.recording.records import OptimizerStep
 from miniflow.ops.base import Array
@@ -31,6 +31,8 @@ MOST_ULPS = 2
 CHANGED_GRADIENT = "its gradient was clipped or changed before the step"
 MOVED_BEFORE = "the parameter was changed between the pass and the step"
 CHANGED_AFTER = "then changed by the program"
+NOT_SHOWN = "its rule is not shown"
+NOT_GIVEN = "its rule is not shown, as it does not give these numbers"
 
 
 def method_of(
@@ -64,12 +66,12 @@ def method_of(
         return Method(f"{len(made)} steps, the last of {words}", rate, tuple(remarks))
     used = changed if changed is not None else gradient
     start = last.arrays.get((node, "before"), before)
-    if after is None or used is None or not last.known:
-        return Method(words, rate, tuple(remarks))
+    if after is None or used is None or not last.known or last.optimizer not in KNOWN:
+        return Method(words, rate, (*remarks, NOT_SHOWN))
     try:
         known, kept, exact = _again(last, node, start, used, after)
     except UnknownRuleError:
-        return Method(words, rate, tuple(remarks))
+        return Method(words, rate, (*remarks, NOT_GIVEN))
     return Method(
         words,
         rate,
@@ -82,6 +84,7 @@ def method_of(
         before=start,
         gradient=used if changed is not None else None,
         exact=exact,
+        left=known.left(used),
     )
 
 
@@ -93,7 +96,7 @@ def _again(
     Raises `UnknownRuleError` if its results are not what the program has.
     """
     arrays = (before, gradient, after)
-    if step.optimizer not in KNOWN or any(x.shape != before.shape for x in arrays):
+    if any(x.shape != before.shape for x in arrays):
         raise UnknownRuleError
     if before.dtype not in (np.float32, np.float64) or any(x.dtype != before.dtype for x in arrays):
         raise UnknownRuleError
@@ -105,7 +108,12 @@ def _again(
             if array.shape != before.shape or array.dtype != before.dtype:
                 raise UnknownRuleError
             kept[letter] = array
-    known = kind(Settings(step.settings[node]), kept, _number(step, node), before)
+    scalars = {
+        name.removeprefix("state."): array
+        for (i, name), array in step.arrays.items()
+        if i == node and name.startswith("state.") and not array.shape
+    }
+    known = kind(Settings(step.settings[node]), kept, scalars, _number(step, node), before)
     best: tuple[Arrays, Array] | None = None
     exact = np.zeros(before.shape, bool)
     close = np.zeros(before.shape, bool)
