@@ -46,11 +46,14 @@ class FunctionCheck:
     def check(self, graph: RecordedGraph, recorded: RecordedPass, node: int) -> list[Verdict]:
         """Return verdicts on a function at the recorded values of a pass."""
         try:
-            evaluations = _Evaluations(self._aten, graph, recorded, node)
+            return self._verdicts(graph, recorded, node)
         except DebuggerError as why:
             return _refused(graph, node, str(why))
         except GraphError:
             return untested(graph, node, "failed")
+
+    def _verdicts(self, graph: RecordedGraph, recorded: RecordedPass, node: int) -> list[Verdict]:
+        evaluations = _Evaluations(self._aten, graph, recorded, node)
         if not evaluations.repeats:
             return untested(graph, node, "random")
         return [

@@ -226,6 +226,13 @@ def test_passes_with_other_batches_have_their_own_shapes() -> None:
         assert "X" in {difference["node"] for difference in found["differences"]}
 
 
+def test_a_moment_is_reached_by_its_number_before_any_update_was_seen() -> None:
+    with console_on("falling_rate") as session:
+        session.run("goto 10")
+        assert session.debugger.moment == 10
+        assert session.debugger.where.phase == "update"
+
+
 def test_one_sgd_step_is_one_pass_with_its_updates_from_the_first_that_has_any() -> None:
     with console_on("evaluates_between") as session:
         reached = []

@@ -151,6 +151,7 @@ UNRULED = {
     "F.nll_loss(x, labels, weight=v.detach().abs())": "weights of classes",
     "torch.linalg.det(x[:4, :4])": "",
     "assigned(x)": "",
+    "F.embedding(labels, table.clone(), max_norm=0.5)": "in the table itself",
     "nn.LSTM(6, 3, 2, dropout=0.5, dtype=x.dtype)(seq)[0]": "random numbers that PyTorch has drawn",
 }
 

@@ -203,12 +203,13 @@ def moment_of(debugger: Debugger, text: str, usage: str) -> int:
 def _goto(session: Session, text: str) -> Reply:
     debugger = session.debugger
     usage = GOTO
-    target = moment_of(debugger, text, usage)
+    target, builds = moment_of(debugger, text, usage), debugger.timeline.builds
     with _aiming(session, target):
         debugger.cursor.go(target, session.progress)
     known = moment_of(debugger, text, usage)
-    if known != target:
-        # The move may reveal the structure of further passes of a program.
+    if known != target or debugger.timeline.builds != builds:
+        # The move may reveal which moments the passes of a program have: the first update, which
+        # moves all after it.
         debugger.cursor.go(known, session.progress)
     end = debugger.timeline.end
     note = ""

@@ -6,6 +6,7 @@ With that, the debugger tests what the function sends back against central diffe
 from __future__ import annotations
 
 from ..text import as_json
+from .remade import Refused
 from .tensors import text
 
 TYPE_CHECKING = False
@@ -33,7 +34,17 @@ def evaluated(
     A move is the input index, the position of an entry, and its value; of index -1 it is the seed
     of a change of the last digits of all inputs. All results are one after another in one array.
     """
-    results = run()
+    changes = "it changes what it is given before it computes, which is not differentiated"
+
+    def checked() -> list[Any]:
+        before = {i: leaf.detach().clone() for i, leaf in leaves.items() if leaf.requires_grad}
+        found = run()
+        for i, kept in before.items():
+            if not torch.allclose(leaves[i], kept, rtol=0, atol=0, equal_nan=True):
+                raise Refused(changes)
+        return found
+
+    results = checked()
     linked = linked_results(results)
     weights = []
     for part, result in enumerate(results):
@@ -45,9 +56,7 @@ def evaluated(
         made = torch.frombuffer(bytearray(data), dtype=tensors.dtype_of(dtype)).reshape(shape)
         weights.append(made.to(dtype=result.dtype, device=result.device).expand_as(result))
     wanted = [i for i in question.wanted if i in leaves and leaves[i].requires_grad]
-    sent = torch.autograd.grad(
-        results, [leaves[i] for i in wanted], weights, allow_unused=True, retain_graph=False
-    )
+    sent = torch.autograd.grad(results, [leaves[i] for i in wanted], weights, allow_unused=True)
     rows = [_joined(torch, results), _joined(torch, weights)]
     for index, position, value in question.moves or ():
         with torch.no_grad():
@@ -59,7 +68,7 @@ def evaluated(
                 at = _index(position, entries.shape)
                 before = {index: entries.clone()}
                 entries[at] = value
-        rows.append(_joined(torch, run()))
+        rows.append(_joined(torch, checked()))
         with torch.no_grad():
             for i, kept in before.items():
                 leaves[i].copy_(kept)

@@ -96,7 +96,10 @@ def embedding(
 ) -> Value:
     """The rows of a table."""
     if max_norm is not None:
-        raise Unsupported("max_norm")
+        raise Unsupported(
+            "max_norm: the rows that are looked up are first scaled down to that norm, in the "
+            "table itself, which is not differentiated"
+        )
     rows = b.shape(weight)[0]
     padding = -1 if padding_idx is None else padding_idx % rows
     return aten_picks.embedding(b, weight, x, padding, scale_grad_by_freq)

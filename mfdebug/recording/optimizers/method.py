@@ -29,7 +29,7 @@ from miniflow.ops.base import Array
 MOST_ULPS = 2
 
 CHANGED_GRADIENT = "its gradient was clipped or changed before the step"
-MOVED_BEFORE = "the parameter was changed between the pass and the step"
+MOVED_BEFORE = "the parameter was changed after the pass first used it, before the step"
 CHANGED_AFTER = "then changed by the program"
 NOT_SHOWN = "its rule is not shown"
 NOT_GIVEN = "its rule is not shown, as it does not give these numbers"
