@@ -78,7 +78,8 @@ def test_a_rule_that_does_not_give_the_result_is_not_shown(recording: Recording)
     passed(recording, 3.0)
     wrong = np.nextafter(np.nextafter(np.nextafter(F(2.0), F(3)), F(3)), F(3))
     recording.step(0, form("SGD", "after"), SGD, wrong)
-    assert update(opened(recording)) == ["w: 3 before, by SGD (lr 0.5)", "w = 2"]
+    why = "its rule is not shown, as it does not give these numbers"
+    assert update(opened(recording)) == [f"w: 3 before, by SGD (lr 0.5); {why}", "w = 2"]
 
 
 def test_a_result_to_rounding_says_so(recording: Recording) -> None:
@@ -93,7 +94,8 @@ def test_a_result_to_rounding_says_so(recording: Recording) -> None:
 def test_another_optimizer_of_the_same_name_is_only_named(recording: Recording) -> None:
     passed(recording, 3.0)
     recording.step(0, form("SGD", "after", known=False), SGD, F(2.0))
-    assert update(opened(recording)) == ["w: 3 before, by SGD (lr 0.5)", "w = 2"]
+    said = "w: 3 before, by SGD (lr 0.5); its rule is not shown"
+    assert update(opened(recording)) == [said, "w = 2"]
 
 
 def test_the_state_before_a_step_is_in_the_numbers(recording: Recording) -> None:

@@ -92,6 +92,7 @@ def check_data(graph: Graph, verdicts: Sequence[Verdict]) -> dict[str, Any]:
                 "input": graph.nodes[verdict.source].label,
                 "judgement": verdict.judgement,
                 "reason": verdict.reason or None,
+                "words": _why_not(graph, verdict) if verdict.judgement == "untested" else None,
                 "entry": list(verdict.index),
                 "analytic": verdict.analytic,
                 "numeric": verdict.numeric,
