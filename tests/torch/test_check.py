@@ -85,8 +85,8 @@ def verdicts(lines: list[str]) -> dict[str, str]:
 
 
 def test_a_function_without_a_rule_is_tested_in_a_copy(tmp_path: Path) -> None:
-    lines = debug(tmp_path, PROGRAM, "goto sgd 1", "check", "check net.1.Square")
-    at = lines.index("1 gradient is wrong (1 wrong, 8 not tested, 16 right)")
+    lines = debug(tmp_path, PROGRAM, "goto sgd 1", "check", "check net.0.weight")
+    at = lines.index("1 gradient is wrong (1 wrong, 4 not tested, 16 right)")
     assert lines[at + 2].split()[:2] == ["net.1.Square", "(Square)"]
     found = verdicts(lines[at:])
     assert found["Square to net.0.linear"] == "WRONG"
@@ -114,7 +114,7 @@ def test_what_was_not_tested_is_said_before_what_is_right(tmp_path: Path) -> Non
     reply = opened.run("check")
     head, *lines = reply.text.splitlines()
     assert head.startswith("not tested: net.1.Square (Square), pair (Product), looked (embed")
-    assert head.endswith(" 6 in all; no other gradient is wrong (12 not tested, 13 right)")
+    assert head.endswith(" 6 in all; no other gradient is wrong (8 not tested, 13 right)")
     why = "Square is a function of the program whose rule is not known here"
     assert why in "".join(lines)
     assert any((verdict["words"] or "").startswith(why) for verdict in reply.data["verdicts"])
