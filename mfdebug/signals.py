@@ -6,8 +6,12 @@ import contextlib
 import os
 import signal
 import sys
-from collections.abc import Iterator
-from typing import NoReturn
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
+    from types import FrameType
 
 # By default these are ignored, or stop (suspend) the process.
 _NAMES_NOT_ENDING = ["SIGCHLD", "SIGCONT", "SIGURG", "SIGWINCH", "SIGINFO", "SIGTSTP", "SIGTTIN"]
@@ -41,6 +45,26 @@ def ending_signals() -> list[int]:
         if (handler := signal.getsignal(number)) is signal.SIG_DFL
         or (number in _ALWAYS and handler is not signal.SIG_IGN)
     )
+
+
+def call_at_ending_signals(loop: AbstractEventLoop, end: Callable[[int], None]) -> None:
+    """Let an event loop call `end` with the number of a signal that would end the process.
+
+    For each signal, the loop's own method lists all of them again: a twentieth of the time to the
+    first screen.
+    """
+
+    def handle(number: int, _frame: FrameType | None) -> None:
+        try:
+            loop.call_soon_threadsafe(end, number)
+        except RuntimeError:
+            # The loop is closed: the signal does what it would have done without it.
+            interrupts = number == signal.SIGINT
+            signal.signal(number, signal.default_int_handler if interrupts else signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    for number in ending_signals():
+        signal.signal(number, handle)
 
 
 @contextlib.contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import itertools
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -57,6 +58,18 @@ def pytest_collection_finish() -> None:
 def pytest_sessionfinish() -> None:
     # Nothing is left that could be garbage and matter: to look for it took each process 1.5 s.
     gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick_apps() -> Iterator[None]:
+    """Let apps leave out what no test looks at, but with `--long`."""
+    # Here, as numpy reads what `pytest_configure` sets when it is imported.
+    from tests.support import quick_apps
+
+    with pytest.MonkeyPatch.context() as patch:
+        if not sizes.long:
+            quick_apps.use(patch)
+        yield
 
 
 _numbers = itertools.count()

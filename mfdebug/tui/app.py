@@ -24,7 +24,7 @@ from mfdebug.core.session.script import Origin
 from mfdebug.core.session.session import Session
 from mfdebug.core.session.store import AutoSaver, SessionStore
 from mfdebug.opening.graphs import Opened
-from mfdebug.signals import EndedBySignal, ending_signals, handlers_restored
+from mfdebug.signals import EndedBySignal, call_at_ending_signals, handlers_restored
 from mfdebug.tui.keys import bindings_at
 from mfdebug.tui.minimum_size import SizedApp
 from mfdebug.tui.opener import Opener
@@ -140,10 +140,8 @@ class DebuggerApp(
 
     def on_load(self) -> None:
         """Handle the signals that end the app, before the terminal is changed."""
-        loop = asyncio.get_running_loop()
         # Without a handler these signals end the process with the terminal in raw mode.
-        for number in ending_signals():
-            loop.add_signal_handler(number, self._end, number)
+        call_at_ending_signals(asyncio.get_running_loop(), self._end)
 
     def on_mount(self) -> None:
         """Show the given session, graph or demo, or the list of what can be opened."""

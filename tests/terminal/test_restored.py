@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shlex
 import signal
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -116,6 +117,21 @@ def test_a_signal_that_was_ignored_stays_ignored(start: Start) -> None:
     app.wait_for("moment 1")
     app.send(b"q")
     assert app.wait() == 0
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
+def test_after_the_app_a_signal_ends_the_process_as_before_it(number: signal.Signals) -> None:
+    program = (
+        "import asyncio, signal, sys\n"
+        "from mfdebug.signals import call_at_ending_signals\n"
+        "loop = asyncio.new_event_loop()\n"
+        "call_at_ending_signals(loop, print)\n"
+        "loop.close()\n"
+        f"signal.raise_signal({int(number)})\n"
+        "print('still here')\n"
+    )
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, check=False)
+    assert (ended.returncode, ended.stdout) == (-number, b"")
 
 
 @pytest.mark.parametrize("ended_by", some([signal.SIGINT, signal.SIGTERM], 1))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from rich.segment import Segment
 from rich.style import Style
+from textual._compositor import Compositor
 from textual.app import App, ComposeResult
 from textual.containers import Vertical
 from textual.geometry import Size
@@ -12,7 +13,13 @@ from textual.strip import Strip
 
 from mfdebug.tui.terminal.cells import CellApp
 from mfdebug.tui.widgets.lines import LinesView
+from tests.support import quick_apps
 from tests.support.screen_text import screen_text
+
+
+@pytest.fixture(autouse=True)
+def _every_frame_is_rendered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Compositor, "render_update", quick_apps.render_update)
 
 
 def strips(*texts: str) -> list[Strip]:

@@ -13,6 +13,7 @@ from mfdebug.core.landscape.survey import Surveyor
 from mfdebug.core.landscape.views import view_named
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.prepared import FEW_NODES
+from mfdebug.tui.screens.debug import DebugScreen
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.plot_panel import PlotPanel
 from miniflow.graph import Graph
@@ -24,7 +25,7 @@ from tests.tui.demo_show import played
 
 
 def panel(driver: Driver) -> PlotPanel:
-    return driver.screen.query_one(PlotPanel)
+    return driver.screen.panels.plot
 
 
 def plotted(driver: Driver) -> list[str]:
@@ -227,7 +228,9 @@ async def test_a_line_of_a_demo_shows_a_plot_and_going_back_hides_it(tmp_path: P
         encoding="utf-8",
     )
     async with played(script) as show:
-        plot = show.app.screen.query_one(PlotPanel)
+        screen = show.app.screen
+        assert isinstance(screen, DebugScreen)
+        plot = screen.panels.plot
         await show.press("space")
         assert not plot.display
         await show.press("space")

@@ -192,7 +192,6 @@ class DebugScreen(QuizKeys):
     def _prepare(self) -> None:
         """Mount and import what the first frame does not show and the first keys need."""
         self.prompt()
-        self.panels.prepare()
         load_late(*NEEDED_BY_KEYS)
 
     # Commands ----------------------------------------------------------------------------
@@ -264,7 +263,7 @@ class DebugScreen(QuizKeys):
         if self._output_timer is not None:
             self._output_timer.stop()
         detached = program is not None and program.detached
-        self._output_timer = self.set_interval(1.0, self.panels.output.show) if detached else None
+        self._output_timer = self.set_interval(1.0, self.panels.show_output) if detached else None
 
     async def _go_to(self, target: Target | None) -> None:
         """Go to what the user selected in a dialog: a number, or where a command line goes."""
@@ -293,7 +292,7 @@ class DebugScreen(QuizKeys):
 
     def progressed(self, progress: RunProgress) -> None:
         """Show the progress of a command in the background."""
-        self.panels.output.show()
+        self.panels.show_output()
         self.panels.show_modules(running=True)
         self.panels.grow(progress)
         self.message.say(progress.words(self.message.room("busy")), "busy")

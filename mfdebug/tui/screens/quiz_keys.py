@@ -66,7 +66,7 @@ class QuizKeys(PromptKeys):
         self.autoplay.stop()
         if self.panels.zoomed:
             self.panels.zoom("")
-        self.panels.quiz.open(question)
+        self.panels.ask(question)
         self.debugger.state.concealed = question.hides
         self.show_asked(question)
         self.add_class(ASKING)

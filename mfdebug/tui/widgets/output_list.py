@@ -21,6 +21,11 @@ class OutputList(SideList):
         self._printed = printed
         self._shown: list[str] = []
 
+    @property
+    def wanted(self) -> bool:
+        """Whether the program has printed anything."""
+        return bool(self._printed())
+
     def on_mount(self) -> None:
         """Name the key that shows the whole output, beside the title."""
         self._over_last = f"{keys_of(self).name('output')} shows all"

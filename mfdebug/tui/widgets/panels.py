@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
 from textual.containers import Container, Horizontal, Vertical
@@ -27,9 +28,11 @@ from mfdebug.tui.widgets.panel_title import PanelTitle
 from mfdebug.tui.widgets.plot_panel import PlotPanel
 from mfdebug.tui.widgets.quiz_panel import QuizPanel
 from mfdebug.tui.widgets.shown_node import ShownNode
-from mfdebug.tui.widgets.side_list import SideList
 from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
+
+if TYPE_CHECKING:
+    from mfdebug.core.quiz.question import Question
 
 # The lines of the screen around the panels.
 AROUND = 3
@@ -94,14 +97,11 @@ class Panels(Horizontal):
         self._list: Widget = self.order
 
     def compose(self) -> ComposeResult:
-        """Order, circuit and node side by side; below them their lists, the cost and the output."""
-        yield self.modules
+        """Order, circuit and node side by side; what has nothing to show yet is mounted later."""
         with Vertical(id="left"):
             yield PanelTitle("order")
             yield self.order
             yield self._legend
-            yield self.watches
-            yield self.stops
         with Container(id="work"):
             with Vertical(id="drawing"):
                 yield PanelTitle("circuit")
@@ -109,23 +109,34 @@ class Panels(Horizontal):
             with Vertical(id="right"):
                 yield PanelTitle("node")
                 yield self.node
-                yield self.quiz
                 yield self.cost
-                yield self.plot
-                yield self.output
 
-    def prepare(self) -> None:
-        """Mount what the first moment does not show and the first keys need."""
-        for rows in self.query(SideList):
-            rows.prepare()
+    def _mount_wanted(self) -> None:
+        """Mount the panels that have something to show for the first time."""
+        for column, panels in (
+            ("#left", (self.watches, self.stops)),
+            ("#right", (self.plot, self.output)),
+        ):
+            first, second = panels
+            if first.wanted and not first.is_attached:
+                below = second if second.is_attached else None
+                self.query_one(column).mount(first, before=below)
+            if second.wanted and not second.is_attached:
+                self.query_one(column).mount(second)
 
     def show(self) -> None:
         """Update every panel to the present moment."""
         if self.cost.is_mounted:
             self.show_plot_if_it_fits()
+        self._mount_wanted()
         show_all(self._panels)
         self._fit_legend()
         self.draw_titles()
+
+    def show_output(self) -> None:
+        """Show what the program has printed, also while it runs."""
+        self._mount_wanted()
+        show_all((self.output,))
 
     def _fit_legend(self) -> None:
         """Give the legend the lines that the order does not need."""
@@ -145,6 +156,8 @@ class Panels(Horizontal):
         shown = running and self.modules.has_rows
         if shown != self.screen.has_class("running"):
             if shown:
+                if not self.modules.is_attached:
+                    self.mount(self.modules, before=0)
                 # It is hidden, so that the focus goes elsewhere: it gets it back afterwards.
                 self._focused_at_start = self.screen.focused or self._list
             self.screen.set_class(shown, "running")
@@ -243,7 +256,8 @@ class Panels(Horizontal):
     def on_panel_title_clicked(self, event: PanelTitle.Clicked) -> None:
         """Focus the panel whose title was clicked; clicked twice, zoom it or show all again."""
         panel = self.query_one(f"#{event.panel}", Widget)
-        if event.twice and event.panel in self.zoomable and not self.quiz.display:
+        asks = self.quiz.is_attached and self.quiz.display
+        if event.twice and event.panel in self.zoomable and not asks:
             self.zoom("" if self.zoomed else event.panel)
         elif panel in self.ring:
             self.focus_panel(panel)
@@ -289,6 +303,14 @@ class Panels(Horizontal):
                 self.focus_panel(self._list)
         elif self.zoomed or not self.plot.display or self.screen.has_class("narrow"):
             self.zoom("plot")
+
+    # The quiz ----------------------------------------------------------------------------
+
+    def ask(self, question: Question) -> None:
+        """Show a question in the quiz panel."""
+        if not self.quiz.is_attached:
+            self.query_one("#right").mount(self.quiz, after=self.node)
+        self.quiz.open(question)
 
     # The circuit -------------------------------------------------------------------------
 

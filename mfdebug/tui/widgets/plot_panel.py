@@ -109,6 +109,10 @@ class PlotPanel(LinesView, can_focus=True):
         """Whether the plot of the present moment is still being computed."""
         return self._slices is not None
 
+    def on_mount(self) -> None:
+        """Show the plot that it was mounted for."""
+        self.show()
+
     def show(self) -> None:
         """Show the plot of the present moment; compute what has changed."""
         if not self.wanted or not self.display:

@@ -1,9 +1,10 @@
-"""A titled list below the order tree, visible only while it has rows."""
+"""A titled list below the order tree: mounted when it has rows, and visible only while it has."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.geometry import Size
 from textual.strip import Strip
@@ -60,13 +61,24 @@ class SideList(Vertical):
         self._over_last = over_last
         self._title = Static("", markup=False)
         self._rows = _Rows(self)
-        self._prepared = False
 
-    def prepare(self) -> None:
-        """Mount the title and the rows, if they are not: a new session has none to show."""
-        if not self._prepared:
-            self._prepared = True
-            self.mount(self._title, self._rows)
+    def compose(self) -> ComposeResult:
+        """The title above the rows."""
+        yield self._title
+        yield self._rows
+
+    def on_mount(self) -> None:
+        """Show the rows that it was mounted for."""
+        self.show()
+
+    @property
+    def wanted(self) -> bool:
+        """Whether there is a row to show."""
+        raise NotImplementedError
+
+    def show(self) -> None:
+        """Show the rows of the present moment."""
+        raise NotImplementedError
 
     def row(self, y: int, width: int) -> Strip:
         """Return row `y`, `width` cells wide."""
@@ -76,7 +88,6 @@ class SideList(Vertical):
         """Show `count` rows, and scroll row `revealed` into view."""
         self.display = count > 0
         if count:
-            self.prepare()
             self.styles.height = count + 1
         self._rows.set_count(count)
         if revealed is not None:

@@ -20,6 +20,11 @@ class StopList(SideList):
         self._shown: list[Stop] = []
         self._met: frozenset[int] = frozenset()
 
+    @property
+    def wanted(self) -> bool:
+        """Whether there is a stop."""
+        return bool(self._stops)
+
     def show(self) -> None:
         """Show the stops at the present moment."""
         self._shown = list(self._stops)

@@ -30,6 +30,11 @@ class WatchList(SideList):
         # The last readings. Reading may visit other moments, which a resize must not do in a run.
         self._readings: list[Reading] = []
 
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is watched."""
+        return bool(self._watches)
+
     def show(self) -> None:
         """Read the watches at the present moment."""
         self._readings = self._watches.read()
