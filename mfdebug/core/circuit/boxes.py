@@ -53,10 +53,12 @@ class Box:
     ports: list[int] = field(default_factory=list)
     top: int = 0
     bottom: int = 0
-    # The first column, the width of the frame, and the column before which numbers end.
+    # The first column, the width of the frame, the column before which numbers end, and the cells
+    # for a number.
     x: int = 0
     frame: int = 0
     right: int = 0
+    room: int = 0
     # The text on each output's wire, and its shape.
     names: list[str] = field(default_factory=list)
     shapes: list[str] = field(default_factory=list)

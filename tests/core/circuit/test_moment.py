@@ -145,7 +145,7 @@ def changing(circuit: Circuit, debugger: Debugger) -> set[tuple[int, int]]:
         if box.kind is Kind.REPEAT:
             places.update((x, y) for x in _inside(box) for y in (box.row, box.row + 1))
         for number in range(len(box.gives)):
-            for x in range(1, circuit.layout.spacing.numbers + 1):
+            for x in range(1, box.room + 1):
                 for y in (-1, 1):
                     places.add((box.right - x, box.row + 3 * number + y))
     for edge, points in circuit.layout.paths.items():
@@ -285,8 +285,10 @@ def test_a_number_in_few_cells(number: float, width: int, text: str) -> None:
         (0.425, 7, "|0.425|"),
         (0.425, 6, "|.425|"),
         (4e-12, 7, "|4e-12|"),
-        (4e-12, 6, "|4e-12"),
-        (4e-12, 5, "4e-12"),
+        (4e-12, 6, "|e-12|"),
+        (4e-12, 5, "|…|"),
+        (0.007, 6, "|.007|"),
+        (0.007, 5, "|e-3|"),
         (float("nan"), 6, "|nan|"),
     ],
 )

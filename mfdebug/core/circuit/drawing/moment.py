@@ -150,7 +150,9 @@ class _Marks:
         return node in self._sources or (node == where.node and starts)
 
 
-def _draw_numbers(canvas: Canvas, box: Box, cells: int, readings: Readings, marks: _Marks) -> None:
+def _draw_numbers(canvas: Canvas, box: Box, least: int, readings: Readings, marks: _Marks) -> None:
+    # A number that the window's left edge would cut is shorter instead, or is not drawn.
+    cells = min(box.room, max(least, box.right - canvas.window.x))
     for number, wire in enumerate(box.gives):
         node = wire.node
         if node is None:

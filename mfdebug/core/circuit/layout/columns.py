@@ -1,6 +1,6 @@
 """The columns of each layer: frames, names and shapes on the wires, room for numbers.
 
-There are seven spacings, from roomy to tight; a drawing takes the first with which it fits.
+There are eight spacings, from roomy to tight; a drawing takes the first with which it fits.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ ROOM_FOR_PINS = 4
 class Spacing:
     """How much room everything has, in cells.
 
-    `padding` is that inside frames and around names, `numbers` the width of a number, `stub` the
-    length of a wire at least, `names` the width of a name at most, `shapes` whether ops have their
-    shape on the wire, `pitch` the distance of columns in channels with few wires. With
+    `padding` is that inside frames and around names, `numbers` the least room for a number, `stub`
+    the length of a wire at least, `names` the width of a name at most, `shapes` whether ops have
+    their shape on the wire, `pitch` the distance of columns in channels with few wires. With
     `contributions` there is room before a port for what its box sends back, where the value at it
     has several consumers.
     """
@@ -48,6 +48,7 @@ SPACINGS = (
     replace(_NEAR, contributions=True),
     _ROOMY,
     _NEAR,
+    Spacing(0, 7, 1, 14, shapes=False),
     Spacing(0, 6, 1, 14, shapes=False),
     Spacing(0, 6, 1, 8, shapes=False),
     Spacing(0, 6, 1, 6, shapes=False),
@@ -73,13 +74,16 @@ def numbers_room(box: Box, spacing: Spacing) -> int:
     return spacing.numbers + (1 if box.framed else 0) + (1 if spacing.shapes else 0)
 
 
-def numbers_end(box: Box, end: int, spacing: Spacing) -> int:
-    """Return the column before which the numbers of a box end, in a layer up to `end`.
+def place(box: Box, x: int, end: int, spacing: Spacing) -> None:
+    """Put a box at the start of a layer from column `x` up to `end`, and its numbers at the end.
 
-    One cell is free after them, unless the tightest spacings need it.
+    They may take all cells beside the frame. One cell is free after them, unless the tightest
+    spacings need it.
     """
-    before = box.x + box.frame + (1 if box.framed else 0)
-    return end - 1 if end - 1 - before >= spacing.numbers else end
+    box.x = x
+    before = x + box.frame + (1 if box.framed else 0)
+    box.right = end - 1 if end - 1 - before >= spacing.numbers else end
+    box.room = box.right - before
 
 
 def layer_width(items: Sequence[Item], spacing: Spacing, shapes: Sequence[Shape] | None) -> int:
