@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdebug.core.circuit.boxes import Box, Kind
+from mfdebug.core.circuit.cells import cut_name
 from mfdebug.core.circuit.circuit import Circuit
 from mfdebug.core.circuit.drawing.canvas import STYLES, Window
 from mfdebug.core.circuit.drawing.numbers import compact, size_text
@@ -119,6 +120,29 @@ def test_the_block_of_a_run_that_is_active_has_its_name_in_the_frame() -> None:
     (bars,) = re.findall(r"grad  (\S+)", text)
     # The gradient fades from the last layer to the first.
     assert bars == "∙∙∙▁▂▃▄▄▅▆▇█"
+
+
+def test_the_active_node_of_a_fold_has_its_whole_name_where_there_is_room() -> None:
+    for width, foot in ((147, "┗ attention/W_k ┛"), (114, "┗ …/W_k ━┛")):
+        circuit, debugger = at("transformer", 42, width, 33)
+        assert debugger.graph.nodes[debugger.where.node or 0].label == "block/attention/W_k"
+        assert foot in plain_text(circuit.draw(debugger))
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "text"),
+    [
+        ("attention/W_k", 13, "attention/W_k"),
+        ("attention/W_k", 12, "…/W_k"),
+        ("h.0.attn/c_attn", 12, "…/c_attn"),
+        ("h.0.attn/c_attn", 13, "….attn/c_attn"),
+        ("lm_head.linear_8", 9, "…linear_8"),
+        ("lm_head.linear_8", 6, "…ear_8"),
+        ("conv2d", 5, "…nv2d"),
+    ],
+)
+def test_a_name_is_cut_at_its_parts(name: str, width: int, text: str) -> None:
+    assert cut_name(name, width) == text
 
 
 @pytest.mark.parametrize("moment", [2, 30, 60, 100])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mfdebug.core.circuit.boxes import PITCH, Box, Kind
-from mfdebug.core.circuit.cells import plain, width
+from mfdebug.core.circuit.cells import width
 from mfdebug.core.circuit.drawing.bars import bars, block_of, shown_blocks
 from mfdebug.core.circuit.drawing.canvas import Canvas, Window
 from mfdebug.core.circuit.drawing.picture import Picture, draw_box, wire_character
@@ -64,7 +64,7 @@ def draw_moment(
     _light(canvas, picture, lit)
     active = None if where.node is None else box_of.get(where.node)
     if active is not None and where.node is not None:
-        draw_box(canvas, active, _name_inside(active, debugger.graph.nodes[where.node].label))
+        draw_box(canvas, active, active.name_inside(debugger.graph.nodes[where.node].label))
     for edge, back in lit.items():
         x, y = picture.layout.paths[edge][0 if back else -1]
         canvas.put(x, y, "◀" if back else "▶", _lit_style(back))
@@ -87,13 +87,6 @@ def _conceal_shapes(canvas: Canvas, box: Box, debugger: Debugger) -> None:
         if shape and any((node, "shape") in debugger.state.concealed for node in box.nodes):
             x, y = box.x + box.frame + width(name), box.row + number * PITCH
             canvas.write(x, y, f"─?{'─' * (len(shape) - 1)}", "wire")
-
-
-def _name_inside(box: Box, name: str) -> str:
-    """Return how a fold calls a node in it; "" for a box of one node."""
-    if box.kind is Kind.SCOPE:
-        return plain(name.removeprefix(box.key))
-    return plain(name) if box.kind is Kind.REPEAT else ""
 
 
 def _lit_style(back: bool) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from mfdebug.core.circuit.boxes import PITCH, Box, Kind
-from mfdebug.core.circuit.cells import cut, cut_start, width
+from mfdebug.core.circuit.cells import cut, cut_name, width
 from mfdebug.core.circuit.drawing.arms import ACROSS, RIGHT, character
 from mfdebug.core.circuit.drawing.canvas import Canvas, Window
 from mfdebug.core.circuit.drawing.raster import Cell, Cells, cells_of
@@ -90,7 +90,7 @@ class Picture:
             text = box.label.rstrip("/.")
             if box.kind is Kind.REPEAT:
                 text = text.partition(" ")[0]
-            text = cut_start(text, 12) + " "
+            text = cut_name(text, 12) + " "
             cells = range(window.x, window.x + width(text) + 1)
             if all(list(row.get(x, {}).values()) == [ACROSS] for x in cells):
                 canvas.write(window.x, y, text, "wire")
@@ -146,7 +146,8 @@ def _draw_frame(canvas: Canvas, box: Box, active: str | None) -> None:
         canvas.write(left + 2, box.row - 1, cut(box.label, inner - 1), lettering)
     if active and inner >= 5:
         # Which node in the fold is active.
-        canvas.write(left + 1, box.bottom, f" {cut_start(active, inner - 2)} ", style)
+        name = cut_name(active, inner)
+        canvas.write(left + 1, box.bottom, f" {name} " if width(name) + 2 <= inner else name, style)
 
 
 def _first_line(box: Box) -> int:

@@ -128,6 +128,10 @@ def _fitting(rows: Rows, shapes: Sequence[Shape] | None, width: int, height: int
         if found > _HOPELESS * width and not spacing.contributions:
             return None
         if found <= width:
+            if any(box.foot for box in rows.parts.boxes):
+                feet = replace(spacing, feet=True)
+                if (wider := rows.width(feet, shapes)) <= width:
+                    spacing, found = feet, wider
             spare = min(_SPARE, (width - found) // len(rows.layers))
             return rows.laid_out(replace(spacing, spare=spare), shapes)
     return None
