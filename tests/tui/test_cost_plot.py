@@ -173,3 +173,14 @@ async def test_its_title_offers_the_answers_where_there_are_any(name: str, offer
     async with opened(name, (120, 40), commands=["sgd 2"]) as driver:
         assert "D landscape" in driver.text
         assert ("A answers" in driver.text) is offered
+
+
+async def test_the_curve_is_taller_where_all_nodes_are_numbers() -> None:
+    rows = {}
+    for graph in ("parabola", "edge"):
+        async with opened(graph, (120, 40)) as driver:
+            await driver.press("t", "t")
+            room = driver.screen.panels.query_one("#right").size.height
+            rows[graph] = driver.screen.panels.cost.size.height / room
+    assert rows["edge"] < 0.31
+    assert 0.4 < rows["parabola"] < 0.46

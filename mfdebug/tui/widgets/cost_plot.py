@@ -26,6 +26,7 @@ from mfdebug.core.timeline.entry_ref import descended_name
 from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.panel_title import PanelTitle, title_line
+from miniflow.ops.base import Shape
 
 if TYPE_CHECKING:
     from mfdebug.core.plots.cost_curve import Picture
@@ -231,6 +232,7 @@ class CostPlot(LinesView, can_focus=True):
         longest = max([known, *(len(branch.costs) for branch in left)])
         one_line = longest < MIN_COSTS or state.yields
         self.set_class(one_line, "line")
+        self.set_class(not any(self._first_shapes), "numbers")
         self._picture = None
         if one_line:
             self.update_lines([self._rule(self._words_of_one_line(costs))])
@@ -284,10 +286,13 @@ class CostPlot(LinesView, can_focus=True):
         low = self.screen.size.height < HEIGHT_FOR_BACKWARD and not self.zoomed
         if not low or self._focused or self.debugger.where.phase != "backward":
             return False
-        shapes = [
-            self.debugger.plan.shapes[node] for node in self.debugger.timeline.forward[:LOOKED_AT]
-        ]
+        shapes = self._first_shapes
         return any(shapes) and all(math.prod(shape) <= SMALL for shape in shapes)
+
+    @property
+    def _first_shapes(self) -> list[Shape]:
+        debugger = self.debugger
+        return [debugger.plan.shapes[node] for node in debugger.timeline.forward[:LOOKED_AT]]
 
     def _words_of_one_line(self, costs: Floats) -> str:
         name = descended_name(self.debugger)
