@@ -122,12 +122,6 @@ def test_the_block_of_a_run_that_is_active_has_its_name_in_the_frame() -> None:
     assert bars == "∙∙∙▁▂▃▄▄▅▆▇█"
 
 
-def test_a_wide_window_has_room_for_all_of_up_to_four_entries() -> None:
-    for width, text in ((80, "|0.1|"), (200, "0 0.2 0 0.2")):
-        circuit, debugger = at("edge", 8, width, 33)
-        assert text in plain_text(circuit.draw(debugger))
-
-
 def test_the_active_node_of_a_fold_has_its_whole_name_where_there_is_room() -> None:
     for width, foot in ((147, "┗ attention/W_k ┛"), (114, "┗ …/W_k ━┛")):
         circuit, debugger = at("transformer", 42, width, 33)

@@ -29,7 +29,8 @@ _MANY_BOXES = 80
 _TOO_MANY_BOXES, _TOO_MANY_PORTS, _TOO_MANY_PASSING = 300, 1500, 4000
 # If bands take more rows, repeated blocks are folded, even where the height is not bounded.
 _MOST_ROWS = 48
-# Columns that the wires of a layer get at most where there is room: so many, or a part of the width.
+# Columns that the wires of a layer get at most where there is room: so many, or a part of the width
+# of the window.
 _SPARE, _SPARE_PART = 6, 1 / 13
 # What does not nearly fit is not tried with tighter spacings.
 _HOPELESS = 2.5
