@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -18,11 +19,13 @@ from mfdebug.core.circuit.drawing.raster import cells_of
 from mfdebug.core.circuit.text import legend, plain_text
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.graphs import load_graph
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import MatMul, Mul, Sum
 from tests.core.circuit.drawing import area, contribution_cells, grid
 from tests.core.circuit.graphs import SHIPPED, graphs, shipped, transformer_like
+from tests.support.paths import ROOT
 
 LIT = ("lit-forward", "lit-backward")
 
@@ -266,6 +269,27 @@ def test_the_chosen_box_is_marked() -> None:
 def test_every_style_of_a_drawing_is_known() -> None:
     circuit, debugger = at("xor", 8)
     assert {style for row in circuit.draw(debugger) for _, style in row} <= set(STYLES)
+
+
+@pytest.mark.parametrize(
+    ("name", "width"), [("exploding", 147), ("sigmoid-neuron", 80), ("log-nan", 120)]
+)
+def test_no_number_touches_a_wire_that_bends(name: str, width: int) -> None:
+    circuit, debugger = at(name, 0, width, 33)
+    numbers = ("value", "gradient", "waiting", "new-value", "new-gradient")
+    for moment in range(0, debugger.timeline.length + 1, 5):
+        debugger.move(moment)
+        for row in grid(circuit.draw(debugger)):
+            for (sign, style), (after, _) in pairwise(row):
+                assert style not in numbers or sign == " " or after not in "│└┌├┼┃┗┏", row
+
+
+def test_both_inputs_of_a_product_of_matrices_have_their_letters() -> None:
+    # The second one has a port beside its output.
+    graph = load_graph(ROOT / "graphs" / "models" / "sklearn-digits.onnx")
+    debugger = ComputedDebugger(graph)
+    drawing = plain_text(Circuit(graph, debugger.plan.shapes, 147, 33).draw(debugger))
+    assert drawing.count("┤A  ") == drawing.count("┤B  ") == drawing.count("│A·B") == 2
 
 
 # Numbers -----------------------------------------------------------------------------------

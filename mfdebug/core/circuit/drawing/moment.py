@@ -75,7 +75,7 @@ def draw_moment(
         _conceal_shapes(canvas, box, debugger)
         if box.kind is Kind.REPEAT:
             _draw_bars(canvas, box, readings, where)
-        _draw_numbers(canvas, box, picture.layout.spacing.numbers, readings, marks)
+        _draw_numbers(canvas, picture, box, readings, marks)
         if picture.layout.spacing.contributions:
             _draw_contributions(canvas, picture, box, readings, where)
     return canvas
@@ -143,23 +143,30 @@ class _Marks:
         return node in self._sources or (node == where.node and starts)
 
 
-def _draw_numbers(canvas: Canvas, box: Box, least: int, readings: Readings, marks: _Marks) -> None:
+def _draw_numbers(
+    canvas: Canvas, picture: Picture, box: Box, readings: Readings, marks: _Marks
+) -> None:
     # A number that the window's left edge would cut is shorter instead, or is not drawn.
-    cells = min(box.room, max(least, box.right - canvas.window.x))
+    least = max(picture.layout.spacing.numbers, box.right - canvas.window.x)
     for number, wire in enumerate(box.gives):
         node = wire.node
         if node is None:
             continue
-        y = box.row + number * PITCH
-        value, gradient = readings.value(node, cells), readings.gradient(node, cells)
+        y = box.row + number * PITCH - 1
+        # A wire that bends right after the number has a blank before it.
+        blank = box.right in picture.cells.get(y, ())
+        value = readings.value(node, min(box.room, least) - blank)
         style = "value" if value.current else "waiting"
         if value.current and marks.new_value(node):
             style = "new-value"
-        canvas.write_whole(box.right - width(value.text), y - 1, value.text, style)
+        canvas.write_whole(box.right - blank - width(value.text), y, value.text, style)
+        y += 2
+        blank = box.right in picture.cells.get(y, ())
+        gradient = readings.gradient(node, min(box.room, least) - blank)
         style = "gradient" if gradient.current else "waiting"
         if gradient.current and marks.new_gradient(node):
             style = "new-gradient"
-        canvas.write_whole(box.right - width(gradient.text), y + 1, gradient.text, style)
+        canvas.write_whole(box.right - blank - width(gradient.text), y, gradient.text, style)
 
 
 def _draw_contributions(

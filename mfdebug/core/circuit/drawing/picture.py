@@ -151,9 +151,19 @@ def _draw_frame(canvas: Canvas, box: Box, active: str | None) -> None:
 
 
 def _first_line(box: Box) -> int:
-    """Return the row of the first line in a frame."""
+    """Return the row of the first line in a frame: beside the output, but not beside a letter."""
     row = box.row - (len(box.lines) - 1) // 2
-    return min(max(row, box.top + 1), box.bottom - len(box.lines))
+    row = min(max(row, box.top + 1), box.bottom - len(box.lines))
+    # The sign of a linear layer has the order of its inputs, `X·W+b`; two need their letters.
+    if len(box.pins) != 2 or len(box.ports) != 2 or _room_for_pins(box):
+        return row
+    free = [y for y in range(box.top + 1, box.bottom) if y not in box.ports]
+    return min(free, key=lambda y: abs(y - row), default=row)
+
+
+def _room_for_pins(box: Box) -> bool:
+    """Whether the op's sign leaves room for letters beside it."""
+    return box.frame - 2 - max(map(width, box.lines), default=0) >= ROOM_FOR_PINS
 
 
 def _draw_pins(canvas: Canvas, box: Box) -> None:
@@ -161,9 +171,8 @@ def _draw_pins(canvas: Canvas, box: Box) -> None:
     if len(box.pins) != len(box.ports):
         return
     first = _first_line(box)
-    room = box.frame - 2 - max(map(width, box.lines), default=0)
     lines = range(first, first + len(box.lines))
-    if room < ROOM_FOR_PINS and any(y in lines for y in box.ports):
+    if not _room_for_pins(box) and any(y in lines for y in box.ports):
         return
     for letter, y in zip(box.pins, box.ports, strict=True):
         canvas.write(box.x + 1, y, letter, "wire")
