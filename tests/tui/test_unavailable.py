@@ -139,3 +139,15 @@ async def test_keys_without_a_character_that_do_nothing_say_so() -> None:
         for key in ("f7", "ctrl+y", "insert", "delete"):
             await driver.press(key)
             assert driver.message == f"! no key {key}; ? lists the keys"
+
+
+@pytest.mark.parametrize(
+    ("graph", "offered"), [("xor", "DA"), ("batchnorm", "D"), ("parabola", "D"), ("circuit-a", "")]
+)
+async def test_a_key_that_no_moment_can_use_is_not_offered(graph: str, offered: str) -> None:
+    async with opened(graph, size=(260, 40)) as driver:
+        keys = driver.text.split("\n")[-1]
+        assert [key in keys for key in ("D landscape", "A answers")] == [
+            "D" in offered,
+            "A" in offered,
+        ]

@@ -264,11 +264,12 @@ class CostPlot(LinesView, can_focus=True):
     def _notes(self) -> list[str]:
         """Return the keys of other plots of the cost, as many as may fit, the longest first."""
         keys = keys_of(self)
-        plots = ("landscape", "answers") if self._has_answers() else ("landscape",)
+        plots = ("landscape", "answers") if self.has_answers else ("landscape",)
         named = [f"{keys.name(plot)} {plot}" for plot in plots if keys.of(plot)]
         return [*dict.fromkeys(("  ".join(named), *named[:1]))] if named else []
 
-    def _has_answers(self) -> bool:
+    @property
+    def has_answers(self) -> bool:
         """Whether the network may have answers to show; found once for each graph."""
         if self._answering is None or self._answering[0] is not self.debugger:
             from mfdebug.core.answers.subject import may_have_answers
