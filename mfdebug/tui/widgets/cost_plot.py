@@ -226,7 +226,11 @@ class CostPlot(LinesView, can_focus=True):
         if state == self._drawn:
             return
         self._drawn, self._steps = state, known
-        left = others.others(debugger.branches, self._branch, debugger.timeline.length)
+        left = [
+            branch
+            for branch in others.others(debugger.branches, self._branch, debugger.timeline.length)
+            if branch.differs(all_costs)
+        ]
         # A copy: a run in the background cannot append to an array while NumPy exports its buffer.
         costs = np.array(all_costs[:known])
         longest = max([known, *(len(branch.costs) for branch in left)])
