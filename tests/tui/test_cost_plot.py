@@ -88,7 +88,7 @@ async def test_other_branches_stay_as_dashed_curves_with_a_legend() -> None:
         await driver.press("z")
         await ask(driver, "goto sgd 8")
         await ask(driver, "set lr = 3")
-        assert title(driver).endswith("⠒ ⠒ 2")
+        assert title(driver).endswith("⠒ ⠒ 3 branches")
         await driver.press("z", "z")
         # Back on branch 0, whose costs are known up to where it was left.
         assert len(driver.debugger.cursor.costs) == 20

@@ -29,7 +29,7 @@ class LeftBranch(NamedTuple):
     fork: int
 
     def differs(self, present: array[float]) -> bool:
-        """Whether it has a cost that is not one of the present branch: it has left no curve else."""
+        """Whether it has a cost that is not one of the present branch, and so a curve."""
         own = self.costs[self.fork :]
         return own != present[self.fork : self.fork + len(own)]
 
