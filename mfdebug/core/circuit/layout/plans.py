@@ -35,7 +35,7 @@ _SPARE, _SPARE_PART = 6, 1 / 13
 # What does not nearly fit is not tried with tighter spacings.
 _HOPELESS = 2.5
 # Spacings in which bands are tried, and that of a drawing that is scrolled.
-_BAND_SPACINGS, _SCROLL_SPACING = SPACINGS[3:5], SPACINGS[3]
+_BAND_SPACINGS, _SCROLL_SPACING = SPACINGS[3:6], SPACINGS[3]
 UNBOUNDED = 10**9
 
 
