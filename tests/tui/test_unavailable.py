@@ -36,7 +36,7 @@ CASES = [
     ("diamond", "n n n space", END),
     ("diamond", "n n n n", END),
     ("diamond", "n n n t", END),
-    ("diamond", "n n n c", END),
+    ("diamond", "n n n c", f"{END}, C runs back"),
     ("diamond", "n n n P", END),
     ("diamond", "n n n u", "! x has no further moment ahead (end of the run; S goes back)"),
     # Where no stop is.
@@ -49,7 +49,7 @@ CASES = [
     (
         "diamond",
         "c",
-        "● no stop was met; end of the run (nothing is trained here); S goes back",
+        "● no stop was met; end of the run (nothing is trained here); C runs back",
     ),
     # What has not been computed, or never changed.
     ("wx", "y", "! x is not fed yet (run: step)"),
