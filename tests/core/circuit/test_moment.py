@@ -243,6 +243,19 @@ def test_a_wire_that_is_cut_has_the_name_of_its_source() -> None:
     assert plain_text(window).splitlines()[1].startswith("t ─")
 
 
+def test_a_label_that_an_edge_cuts_says_so() -> None:
+    circuit, debugger = at("log-nan", 12)
+    whole = plain_text(circuit.draw(debugger)).splitlines()
+    y, x = next((y, row.index("q─4×1")) for y, row in enumerate(whole) if "q─4×1" in row)
+
+    def row(left: int, width: int) -> str:
+        return plain_text(circuit.draw(debugger, Window(left, y, width, 1)))
+
+    assert row(x, 5) == "q─4×1"
+    assert [row(x + cut, 5 - cut) for cut in (1, 2, 3, 4)] == ["…4×1", "…×1", "…1", "…"]
+    assert [row(x, 5 - cut) for cut in (1, 2, 3)] == ["q─4…", "q─…", "q…"]
+
+
 def test_half_a_number_is_not_drawn() -> None:
     circuit, debugger = at("circuit-b", 14)
     whole = plain_text(circuit.draw(debugger))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from mfdebug.core.circuit.boxes import PITCH, Box, Kind
-from mfdebug.core.circuit.cells import cut, cut_name, width
+from mfdebug.core.circuit.cells import cut, cut_name, cut_start, width
 from mfdebug.core.circuit.drawing.arms import ACROSS, RIGHT, character
 from mfdebug.core.circuit.drawing.canvas import Canvas, Window
 from mfdebug.core.circuit.drawing.raster import Cell, Cells, cells_of
@@ -119,9 +119,18 @@ def draw_box(canvas: Canvas, box: Box, active: str | None = None) -> None:
     for number, (name, shape) in enumerate(zip(box.names, box.shapes, strict=True)):
         x, y = box.x + box.frame, box.row + number * PITCH
         style = "active" if active is not None and not box.framed else "name"
-        canvas.write_name(x, y, name, style)
-        if shape:
-            canvas.write(x + width(name), y, f"─{shape}", "wire")
+        _draw_label(canvas, x, y, name, f"─{shape}" if shape else "", style)
+
+
+def _draw_label(canvas: Canvas, x: int, y: int, name: str, shape: str, style: str) -> None:
+    """Write a name, and the shape after it, with `…` where an edge of the window cuts them."""
+    seen = x + width(name) + width(shape) - canvas.window.x
+    if x < canvas.window.x and seen > 0:
+        canvas.write(canvas.window.x, y, cut_start(name + shape, seen), "wire")
+        return
+    canvas.write_name(x, y, name, style)
+    if shape:
+        canvas.write_name(x + width(name), y, shape, "wire")
 
 
 def _draw_frame(canvas: Canvas, box: Box, active: str | None) -> None:
