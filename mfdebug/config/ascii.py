@@ -11,6 +11,8 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
+# Where something is cut: `~` is what is stale.
+CUT = "$"
 # The characters that the app uses, each one column wide.
 _SIGNS = {
     # mathematics
@@ -41,14 +43,14 @@ _SIGNS = {
     "Δ": "D",
     "ᵀ": "'",
     "⁻": "-",
-    # marks: computed, cursor, selected
-    "✓": "v",
+    # marks: computed, cursor, selected; no two that a list or a drawing may have are the same
+    "✓": "Y",
     "◐": "c",
     "●": "@",
     "○": "o",
     "◆": "#",
     "•": "o",
-    "∙": "-",
+    "∙": ".",
     "▶": ">",
     "◀": "<",
     "▸": ">",
@@ -61,13 +63,13 @@ _SIGNS = {
     "‹": "<",
     "»": ">",
     "«": "<",
-    "…": "~",
+    "…": CUT,
     "←": "<",
     "→": ">",
     "↑": "^",
     "↓": "v",
-    # bars, from the lowest to a full block, which differs from the mark of a moment
-    **dict(zip("▁▂▃▄▅▆▇█", ".:-=+*%@", strict=True)),
+    # bars, from the lowest to a full block, which differ from the mark of what is not computed
+    **dict(zip("▁▂▃▄▅▆▇█", "_:;=+*%@", strict=True)),
     # shades, from the lightest
     **dict(zip("░▒▓", ".=%", strict=True)),
     "▀": "'",
@@ -85,6 +87,8 @@ _SIGNS = {
 }
 UNKNOWN = "?"
 
+# What reads otherwise between numbers, or after a blank.
+_BY_NEIGHBOURS = frozenset("▶…×")
 # What stands before an arrow that is the name of a key.
 _BESIDE_KEYS = ("", " ", "↑", "↓", "→")
 
@@ -134,7 +138,9 @@ def is_assignment(text: str, at: int) -> bool:
 def row_in_ascii(cells: Sequence[str], sign: Callable[[str], str]) -> list[str]:
     """Return the ASCII character of each cell of a row; `sign` returns that of one.
 
-    `b < b - lr` would be a comparison, so an assignment is `:=`, with the blank before it.
+    Some depend on their neighbours: `4×2` is 4x2 and `1…12` is 1-12, dots between words take the
+    blanks beside them. With the blank before it, an assignment is `:=` (`b < b - lr` would be a
+    comparison), and the mark of the present moment is `=>`, which is no folded scope.
     """
     found = [cell if cell.isascii() else sign(cell) for cell in cells]
     for at, cell in enumerate(cells):
@@ -142,7 +148,25 @@ def row_in_ascii(cells: Sequence[str], sign: Callable[[str], str]) -> list[str]:
             first = max(0, at - 2)
             if is_assignment("".join(c[0] for c in cells[first : at + 3]), at - first):
                 found[at - 1 : at + 1] = ":="
+        elif cell in _BY_NEIGHBOURS:
+            before = cells[at - 1] if at else " "
+            after = cells[at + 1] if at + 1 < len(cells) else " "
+            if cell == "▶":
+                if at and before == " ":
+                    found[at - 1 : at + 1] = "=>"
+            elif cell == "…" and before == after == " ":
+                for place in range(max(0, at - 1), min(len(cells), at + 2)):
+                    found[place] = "."
+            else:
+                found[at] = _between(cell, before, after)
     return found
+
+
+def _between(cell: str, before: str, after: str) -> str:
+    """Return the ASCII character of a times sign or of dots, which may stand between numbers."""
+    if cell == "×":
+        return "x" if after.isdecimal() else "*"
+    return "-" if before.isdecimal() and after.isdecimal() else CUT
 
 
 def _braille(dots: int) -> str:
@@ -182,9 +206,15 @@ def _unencodable(error: UnicodeError) -> tuple[str, int]:
         return ":=", at + 1
     if text[max(0, at - 1) : at + 1] in _HATS:
         return "^", at + 1
+    if text[at] in "…×":
+        before, after = text[max(0, at - 1) : at] or " ", text[at + 1 : at + 2] or " "
+        dots = text[at] == "…" and before.isspace() and after.isspace()
+        return "..." if dots else _between(text[at], before, after), at + 1
     wrong = text[at : error.end]
+    end = next((i for i, sign in enumerate(wrong) if sign in "…×←"), len(wrong)) or 1
     # Combining characters are dropped.
-    return "".join(in_ascii(sign) for sign in wrong if not unicodedata.combining(sign)), error.end
+    found = "".join(in_ascii(sign) for sign in wrong[:end] if not unicodedata.combining(sign))
+    return found, at + end
 
 
 def register() -> str:

@@ -43,7 +43,7 @@ class Attached(Debuggee):
         """Read the program's output until it waits again or has ended."""
         # It may just be about to continue.
         time.sleep(RESUME_SECONDS)
-        while not (self.ended or self.waits_after is not None):
+        while not (self.over or self.waits_after is not None):
             if not self.poll():
                 time.sleep(MAX_POLL_INTERVAL)
         self.poll()

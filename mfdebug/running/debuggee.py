@@ -77,8 +77,9 @@ class Debuggee:
 
         Once `should_stop` returns True, the program is to wait at the end of the current pass, or
         of the next one if that is not kept whole; if it does not reach that soon, it keeps running.
+        If the recorder has failed, nothing is waited for: the program runs on, unrecorded.
         """
-        if self.ended or self.intake.complete >= number:
+        if self.over or self.intake.complete >= number:
             return
         # It may wait in the middle of that pass, until it notices that it is resumed.
         begun, traced_before = self.intake.count > number, self.traced_at
@@ -87,7 +88,7 @@ class Debuggee:
             self.ring.set_word(words.RESUMED, self.ring.word(words.RESUMED) + 1)
         delay, deadline = POLL_INTERVAL, 0.0
         rests_at = 0
-        while not (self.ended or self._quitting or self._waits_at_end_of(number, begun=begun)):
+        while not (self.over or self._quitting or self._waits_at_end_of(number, begun=begun)):
             if self.traced_at not in (None, traced_before):
                 break
             if self.poll():
@@ -179,7 +180,7 @@ class Debuggee:
             asked.write_bytes(question)
             number = self.ring.word(words.ASKED) + 1
             self.ring.set_word(words.ASKED, number)
-            while self.ring.word(words.ANSWERED) != number and not self.ended:
+            while self.ring.word(words.ANSWERED) != number and not self.over:
                 self.poll()
                 time.sleep(POLL_INTERVAL)
             return answer.read_bytes() if answer.exists() else b""
@@ -235,6 +236,11 @@ class Debuggee:
         self._close_reading()
         self._sink.end(self.status, self.ending)
         self._sink.flush()
+
+    @property
+    def over(self) -> bool:
+        """Whether there will be no further pass: the program has ended, or its recorder failed."""
+        return self.ended or bool(self.intake.problem)
 
     @property
     def ending(self) -> str:

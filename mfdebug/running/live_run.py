@@ -89,7 +89,12 @@ class LiveRun:
     @property
     def ending(self) -> str:
         """Why there will be no further pass, as a message; empty while there may be one."""
-        return self.program.ending
+        ending = self.program.ending
+        if self.program.intake.problem and not self._closed:
+            count = len(self)
+            passes = f"{count:,} passes are" if count != 1 else "1 pass is"
+            ending += f"; {passes} kept"
+        return ending
 
     @property
     def lines(self) -> Sequence[Structure]:
@@ -156,6 +161,9 @@ class LiveRun:
                 "the program runs on unwatched", hint="attach watches it again, from its next pass"
             )
         self.program.run_to(number, should_stop)
+        if self.program.over and not self.program.ended and self._while_detached is None:
+            # Its recorder has failed: it runs on, and would wait if nobody read what it prints.
+            self._keep_polling(lambda: True)
 
     def detach(self) -> None:
         """Let the program run on unwatched; what it prints is still read."""
@@ -164,16 +172,20 @@ class LiveRun:
             self._while_detached.join()
         self.detached = True
         self.program.detach()
-        reading = threading.Thread(target=self._poll_while_detached, name="detached", daemon=True)
-        self._while_detached = reading
-        reading.start()
+        self._keep_polling(lambda: self.detached)
 
-    def _poll_while_detached(self) -> None:
-        # The next call reports that the file cannot be written.
-        with contextlib.suppress(MiniflowError):
-            while self.detached and not (self.program.ended or self._closed):
-                self.program.poll()
-                time.sleep(DETACHED_POLL)
+    def _keep_polling(self, wanted: Callable[[], bool]) -> None:
+        """Read what the program prints, in a thread, until it ends or is watched again."""
+
+        def poll() -> None:
+            # The next call reports that the file cannot be written.
+            with contextlib.suppress(MiniflowError):
+                while wanted() and not (self.program.ended or self._closed):
+                    self.program.poll()
+                    time.sleep(DETACHED_POLL)
+
+        self._while_detached = threading.Thread(target=poll, name="detached", daemon=True)
+        self._while_detached.start()
 
     def attach(self, should_stop: ShouldStop | None) -> int | None:
         """Watch the program again; return its next pass, None if there is none."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import NamedTuple
 
 from textual.binding import Binding, BindingsMap, BindingType
@@ -10,6 +11,7 @@ from textual.message_pump import MessagePump
 
 from mfdebug.config.bindings import SHIPPED_KEYS, Keys, at
 from mfdebug.core.format.hints import HINTS
+from mfdebug.core.timeline.debugger import Debugger
 
 # By id, from left to right, as many as fit; the last one is always shown.
 KEY_HINTS = [
@@ -102,6 +104,8 @@ QUIZ_HINTS = [
     ("quit", "quit"),
     ("help", "help"),
 ]
+# Lines up to this width do not come to the answers.
+LONG = 195
 # What a phase has instead of the key that sets a stop.
 OF_PHASE = {"backward": ("check", "check"), "update": ("last", "last set")}
 PANEL_HINTS = {
@@ -160,6 +164,12 @@ def with_keys(text: str, keys: Keys) -> str:
     return text
 
 
+def absent_actions(debugger: Debugger) -> list[str]:
+    """Return the ids of actions that a graph does not have."""
+    absent = [] if debugger.cursor.has_steps else ["sgd"]
+    return absent if debugger.graph.trains else [*absent, "landscape"]
+
+
 class KeyHint(NamedTuple):
     """A key of the bottom line: its binding's id, its name and a word for what it does."""
 
@@ -169,12 +179,12 @@ class KeyHint(NamedTuple):
 
 
 def key_hints(
-    keys: Keys, *, steps: bool = True, focused: str | None = None, phase: str = ""
+    keys: Keys, *, absent: Collection[str] = (), focused: str | None = None, phase: str = ""
 ) -> list[KeyHint]:
     """Return the hints of the bottom line; actions without a key are omitted.
 
-    `steps` says whether the run has SGD steps, `focused` is the id of the panel with the focus.
-    In some phases another key is the more useful one: see `OF_PHASE`.
+    `absent` are the ids of actions that the graph does not have, `focused` is the id of the panel
+    with the focus. In some phases another key is the more useful one: see `OF_PHASE`.
     """
     hints = PANEL_HINTS.get(focused or "", KEY_HINTS)
     if hints is KEY_HINTS and phase in OF_PHASE:
@@ -184,5 +194,5 @@ def key_hints(
     return [
         KeyHint(ids.split()[0], " ".join(keys.name(id) for id in ids.split()), words)  # noqa: A001
         for ids, words in hints
-        if all(map(keys.of, ids.split())) and (steps or ids != "sgd")
+        if all(map(keys.of, ids.split())) and ids not in absent
     ]

@@ -55,7 +55,7 @@ def test_draw_prints_and_writes_a_moment(tmp_path: Path) -> None:
         "               +=========>+   #",
         "             3 #          #   #             9",
         " x ============+=========>+ * + y",
-        "             -            +===+             -",
+        "             .            +===+             .",
     ]
 
 

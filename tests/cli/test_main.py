@@ -160,7 +160,7 @@ def test_a_terminal_without_utf_8_gets_ascii_not_a_traceback() -> None:
         env={**os.environ, "PYTHONIOENCODING": "ascii"},
     )
     assert (done.returncode, done.stderr) == (0, b"")
-    assert b"SGD step 0 - update 1 of 1" in done.stdout
+    assert b"SGD step 0 . update 1 of 1" in done.stdout
 
 
 def test_ctrl_c_ends_a_long_run_and_the_batch() -> None:

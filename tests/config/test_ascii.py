@@ -15,6 +15,7 @@ import pytest
 from rich.cells import cell_len
 
 from mfdebug.config.ascii import UNKNOWN, in_ascii, register, row_in_ascii
+from mfdebug.core.explain.list_marks import MARKS
 from tests.support.paths import ROOT
 
 
@@ -80,7 +81,7 @@ def test_frames_and_curves_stay_frames_and_curves() -> None:
     for sign in (chr(code) for code in range(0x2801, 0x2900)):
         assert in_ascii(sign) in "'-.:|", sign
     assert in_ascii("⠀") == " "
-    assert "".join(map(in_ascii, "▁▂▃▄▅▆▇█")) == ".:-=+*%@"
+    assert "".join(map(in_ascii, "▁▂▃▄▅▆▇█")) == "_:;=+*%@"
     # Shades differ, and none is the mark of a moment.
     assert "".join(map(in_ascii, " ░▒▓█◆")) == " .=%@#"
 
@@ -110,6 +111,42 @@ def test_letters_lose_their_accents_and_others_are_unknown(sign: str, told: str)
 def test_an_update_is_no_comparison(line: str, cells: str, text: str) -> None:
     assert "".join(row_in_ascii([*line], in_ascii)) == cells
     assert line.encode("ascii", errors=register()).decode() == text
+
+
+@pytest.mark.parametrize(
+    ("line", "cells", "text"),
+    [
+        ("X─4×2 ──", "X-4x2 --", "X-4x2 --"),
+        ("2 × 3 = 6", "2 * 3 = 6", "2 * 3 = 6"),
+        ("▸ layer1…12 ×12", "> layer1-12 x12", "> layer1-12 x12"),
+        # Cut, which is not stale.
+        ("Sigmo… ~0.5", "Sigmo$ ~0.5", "Sigmo$ ~0.5"),
+        ("…/W_k |…|", "$/W_k |$|", "$/W_k |$|"),
+        ("-0.5 … 0.7", "-0.5...0.7", "-0.5 ... 0.7"),
+        ("  … rows 0-5", " ...rows 0-5", "  ... rows 0-5"),
+        # The present moment, in a scope that is folded, and an arrowhead.
+        (" ▶ ▸ h.0", "=> > h.0", " > > h.0"),
+        ("x ━━▶┫", "x ==>+", "x ==>+"),
+        ("∙ ▁▂∙ ∙ -1", ". _:. . -1", ". _:. . -1"),
+    ],
+)
+def test_a_sign_has_one_meaning(line: str, cells: str, text: str) -> None:
+    assert "".join(row_in_ascii([*line], in_ascii)) == cells
+    assert line.encode("ascii", errors=register()).decode() == text
+
+
+def test_the_docs_have_the_marks_in_ascii() -> None:
+    text = (ROOT / "docs" / "terminals.md").read_text(encoding="utf-8")
+    found = re.findall(r"\| `(\S+)` [^|]+ \| `(\S+)` (?=\|)", text)
+    assert len(found) == 14
+    for mark, shown in found:
+        row = [*("x" if mark == "…" else " "), *mark, " "]
+        assert "".join(row_in_ascii(row, in_ascii)).strip("x ") == shown.strip("x ")
+
+
+def test_no_two_marks_of_the_list_are_the_same() -> None:
+    marks = [sign for words in MARKS for sign in words.split() if len(sign) == 1 and sign != "▶"]
+    assert len({in_ascii(sign) for sign in marks}) == len(marks) > 10
 
 
 def test_an_output_that_cannot_encode_a_sign_asks_the_table() -> None:

@@ -324,3 +324,19 @@ def test_live_the_first_frame_is_the_table_of_the_first_pass(tmp_path: Path) -> 
         app.wait_for("order")
         app.send(b"q")
         assert app.wait() == 0
+
+
+async def test_a_recorder_that_fails_is_told_although_the_program_runs_on(tmp_path: Path) -> None:
+    path = tmp_path / "fails.py"
+    path.write_text(
+        "import os, time\nfrom miniflow import *\nx = Input()\ny = Mul(x, x)\n"
+        "for i in range(2):\n    forward_pass(y, topological_sort({x: float(i)}))\n"
+        "os._exit.recorder.failed(ValueError('out of ink'))\n"
+        "print('still here', flush=True)\ntime.sleep(600)\n"
+    )
+    async with opened(path, (100, 24)) as driver:
+        await press(driver, "n", "n", "n", "s", "s")
+        ending = "end of the run (recording stopped: ValueError: out of ink; 2 passes are kept)"
+        assert ending in driver.text
+        await press(driver, "S", "S")
+        assert driver.moment == 2

@@ -9,7 +9,7 @@ import pytest
 from mfdebug.core.circuit.circuit import Circuit
 from mfdebug.opening.graphs import load_graph
 from mfdebug.opening.shipped import GROUPS
-from mfdebug.tui.widgets.arrangement import JOINED, arrange
+from mfdebug.tui.widgets.arrangement import JOINED, Fit, arrange
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops.arithmetic import Mul
@@ -27,10 +27,12 @@ def products(count: int) -> Graph:
     return Graph(nodes, cost=nodes[-1])
 
 
-def whole(graph: Graph) -> Callable[[int, int], bool]:
-    def fits(width: int, height: int) -> bool:
+def whole(graph: Graph) -> Callable[[int, int], Fit]:
+    def fits(width: int, height: int) -> Fit:
         drawing = Circuit(graph, None, width, height)
-        return drawing.plan in ("whole", "bands") and drawing.width <= width
+        if drawing.plan == "neighbourhood" or drawing.height > height:
+            return "less"
+        return "whole" if drawing.width <= width else "rows"
 
     return fits
 

@@ -111,12 +111,30 @@ async def test_it_stands_beside_the_list_by_itself_where_both_fit(width: int) ->
         assert view(driver).region.height == circuit(driver).height
 
 
-async def test_a_graph_that_does_not_fit_waits_for_its_key() -> None:
+async def test_beside_the_list_a_graph_that_is_too_wide_is_scrolled_to_the_moment() -> None:
     async with opened("log-nan", size=(120, 40)) as driver:
+        assert circuit(driver).plan == "scrolled"
+        assert "51 columns ▸" in title(driver)
+        assert "order" in driver.text.split("\n")[1]
+        await driver.press("n", "n", "s", "s")
+        assert "◂ 51 columns" in title(driver)
+        assert "fit─4×1 ◀━┫mean┣" in drawn(driver)
+
+
+async def test_a_graph_whose_rows_do_not_fit_waits_for_its_key() -> None:
+    async with opened("log-nan", size=(120, 20)) as driver:
         assert not view(driver).region.height
         await driver.press("G")
         assert view(driver).region.height
         assert "order" in driver.text.split("\n")[1]
+
+
+async def test_a_tall_circuit_leaves_a_few_lines_to_the_curve() -> None:
+    async with opened("transformer", size=(120, 36)) as driver:
+        await driver.press("t", "t")
+        assert driver.screen.panels.node.region.height >= 8
+        assert driver.screen.panels.cost.region.height == 5
+        assert driver.screen.panels.cost.is_curve
 
 
 async def test_it_scrolls_only_when_the_active_box_would_leave() -> None:

@@ -83,7 +83,12 @@ async def test_other_branches_stay_as_dashed_curves_with_a_legend() -> None:
         assert len(dashes) > 5
         assert all(len(dash) <= 2 for dash in dashes)
         await ask(driver, "set lr = 3")
-        assert title(driver).endswith("⠒ ⠒ 2")
+        # What has no cost of its own yet has no curve.
+        assert title(driver).endswith("⠒ ⠒ branch 0")
+        await driver.press("z")
+        await ask(driver, "goto sgd 8")
+        await ask(driver, "set lr = 3")
+        assert title(driver).endswith("⠒ ⠒ 3 branches")
         await driver.press("z", "z")
         # Back on branch 0, whose costs are known up to where it was left.
         assert len(driver.debugger.cursor.costs) == 20
@@ -173,3 +178,26 @@ async def test_its_title_offers_the_answers_where_there_are_any(name: str, offer
     async with opened(name, (120, 40), commands=["sgd 2"]) as driver:
         assert "D landscape" in driver.text
         assert ("A answers" in driver.text) is offered
+
+
+async def test_the_title_counts_the_branches_that_have_a_curve() -> None:
+    async with opened("xor", (120, 40), commands=["sgd 3"]) as driver:
+        for edit in ("set W1[0,0] = 3", "set b2 = 1"):
+            await ask(driver, edit)
+        assert "branch" not in title(driver)
+        await driver.press("z", "z")
+        assert "branch" not in title(driver)
+        await ask(driver, "set b2 = 1")
+        await driver.press("t", "z")
+        assert "⠒ ⠒ branch 3" in title(driver)
+
+
+async def test_the_curve_is_taller_where_all_nodes_are_numbers() -> None:
+    rows = {}
+    for graph in ("parabola", "edge"):
+        async with opened(graph, (120, 40)) as driver:
+            await driver.press("t", "t")
+            room = driver.screen.panels.query_one("#right").size.height
+            rows[graph] = driver.screen.panels.cost.size.height / room
+    assert rows["edge"] < 0.31
+    assert 0.4 < rows["parabola"] < 0.46

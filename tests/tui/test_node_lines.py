@@ -21,6 +21,7 @@ from mfdebug.tui.widgets.node_look import Look
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Add, Linear, Mul, Sum
+from tests.support.app_driver import ask, opened
 from tests.support.paths import ROOT
 from tests.support.sizes import examples, some
 
@@ -245,3 +246,15 @@ def test_a_linear_of_two_products_shows_both() -> None:
         "B·V, a part of l  (2x2)·(2x2) = 2x2",
     ]
     assert any(line.startswith("  l[0,0] = 1 × 1 + 2 × 3") for line in shown)
+
+
+async def test_a_parameter_says_who_has_set_it_until_it_is_updated() -> None:
+    async with opened("wx", size=(100, 24), commands=["sgd"]) as driver:
+        await ask(driver, "set w = 7")
+        assert "value  7  set by you at moment 9" in driver.text
+        await driver.press("t")
+        assert "value  7  set by you" not in driver.text
+        assert "set now" in driver.text
+    async with opened("wx", size=(100, 24), commands=["set x = 3", "step 3"]) as driver:
+        await driver.press("home")
+        assert "value  3  set by you at moment" in driver.text

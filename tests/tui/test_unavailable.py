@@ -36,7 +36,7 @@ CASES = [
     ("diamond", "n n n space", END),
     ("diamond", "n n n n", END),
     ("diamond", "n n n t", END),
-    ("diamond", "n n n c", END),
+    ("diamond", "n n n c", f"{END}, C runs back"),
     ("diamond", "n n n P", END),
     ("diamond", "n n n u", "! x has no further moment ahead (end of the run; S goes back)"),
     # Where no stop is.
@@ -49,7 +49,7 @@ CASES = [
     (
         "diamond",
         "c",
-        "● no stop was met; end of the run (nothing is trained here); S goes back",
+        "● no stop was met; end of the run (nothing is trained here); C runs back",
     ),
     # What has not been computed, or never changed.
     ("wx", "y", "! x is not fed yet (run: step)"),
@@ -139,3 +139,15 @@ async def test_keys_without_a_character_that_do_nothing_say_so() -> None:
         for key in ("f7", "ctrl+y", "insert", "delete"):
             await driver.press(key)
             assert driver.message == f"! no key {key}; ? lists the keys"
+
+
+@pytest.mark.parametrize(
+    ("graph", "offered"), [("xor", "DA"), ("batchnorm", "D"), ("parabola", "D"), ("circuit-a", "")]
+)
+async def test_a_key_that_no_moment_can_use_is_not_offered(graph: str, offered: str) -> None:
+    async with opened(graph, size=(260, 40)) as driver:
+        keys = driver.text.split("\n")[-1]
+        assert [key in keys for key in ("D landscape", "A answers")] == [
+            "D" in offered,
+            "A" in offered,
+        ]

@@ -10,7 +10,7 @@ from mfdebug.tui.widgets.node_panel import NodePanel
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Conv, Mul, Sum
-from tests.support.app_driver import Driver, opened
+from tests.support.app_driver import Driver, ask, opened
 from tests.support.sizes import some
 
 
@@ -206,3 +206,18 @@ async def test_a_sum_that_does_not_fit_is_not_shown_in_part(size: tuple[int, int
         whole = next(number for number, row in enumerate(rows) if row.startswith("= 0.932718"))
         # The line before is the formula, or the end of the whole sum.
         assert not rows[whole - 1].rstrip("│ ").endswith("+")
+
+
+@pytest.mark.parametrize("size", [(80, 24), (60, 20)])
+@pytest.mark.parametrize("name", ["mix[0,0,0]", "q.grad[3,2,0]"])
+async def test_the_keys_and_the_numbers_to_follow_are_always_seen(
+    name: str, size: tuple[int, int]
+) -> None:
+    async with opened("transformer", size=size, commands=["next 3"]) as driver:
+        await ask(driver, f"why block/attention/{name}")
+        for _ in range(9):
+            lines = [line for line in driver.text.split("\n") if line.count("│") == 2]
+            assert "Esc" in lines[-1]
+            assert " = " in lines[-3]
+            assert any("sum so far" in line for line in lines)
+            await driver.press("right")

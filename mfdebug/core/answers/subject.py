@@ -14,7 +14,9 @@ from mfdebug.core.expressions.parser import parse_entry
 from mfdebug.core.plots.usage import ANSWERS
 from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, node_or_error
+from miniflow.graph import Graph
 from miniflow.node import Input
+from miniflow.ops import BatchNorm
 from miniflow.structure import reached
 
 # Columns of an input over which the answers can be drawn.
@@ -65,9 +67,19 @@ def may_have_answers(debugger: Debugger) -> bool:
     source, answer = (debugger.plan.shapes[node] for node in (subject.source, subject.answer))
     if source[:1] != answer[:1]:
         return False
+    width, few = math.prod(source[1:]), len(source) < 3
+    if few and width <= MOST_AXES and _mixes_rows(debugger.graph, subject):
+        # They would be drawn over an input, and there is no answer to one point.
+        return False
     if math.prod(answer[1:]) == 1:
-        return subject.target is not None or math.prod(source[1:]) <= MOST_AXES
+        return subject.target is not None or width <= MOST_AXES
     return subject.target is not None and len(answer) == 2
+
+
+def _mixes_rows(graph: Graph, subject: Subject) -> bool:
+    """Whether a row's answer depends on the rows beside it: it is normalised with them."""
+    needed = reached([graph.nodes[subject.answer]], lambda node: node.inbound_nodes)
+    return any(isinstance(node, BatchNorm) and node.attrs["training"] for node in needed)
 
 
 def _compared(debugger: Debugger) -> tuple[int | None, int | None]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import Enum, auto
 
+from mfdebug.core.circuit.cells import plain
+
 # Rows from one output of a box to the next: its wire, a number above and one below.
 PITCH = 3
 
@@ -30,7 +32,8 @@ class Box:
     """A node, a folded scope, a run of repeated blocks, or an end of a wire that goes elsewhere.
 
     `key` is the node's name or the fold's key; `lines` stand in the frame; `takes` has a wire for
-    each port, `gives` the wires of the outputs; `pins` are letters at the ports.
+    each port, `gives` the wires of the outputs; `pins` are letters at the ports; `foot` is the
+    width of the longest name that a fold may have at its foot.
     """
 
     key: str
@@ -41,6 +44,7 @@ class Box:
     pins: str = ""
     trained: bool = False
     units: tuple[tuple[int, ...], ...] = ()
+    foot: int = 0
     takes: list[Wire] = field(default_factory=list)
     gives: list[Wire] = field(default_factory=list)
 
@@ -53,10 +57,12 @@ class Box:
     ports: list[int] = field(default_factory=list)
     top: int = 0
     bottom: int = 0
-    # The first column, the width of the frame, and the column before which numbers end.
+    # The first column, the width of the frame, the column before which numbers end, and the cells
+    # for a number.
     x: int = 0
     frame: int = 0
     right: int = 0
+    room: int = 0
     # The text on each output's wire, and its shape.
     names: list[str] = field(default_factory=list)
     shapes: list[str] = field(default_factory=list)
@@ -68,6 +74,17 @@ class Box:
         """Note what a layout asks of each box a hundred times."""
         self.framed = self.kind in (Kind.OP, Kind.SCOPE, Kind.REPEAT)
         self.input_like = self.kind in (Kind.INPUT, Kind.ENTRY)
+
+    @property
+    def folds(self) -> bool:
+        """Whether it stands for several nodes."""
+        return self.kind in (Kind.SCOPE, Kind.REPEAT)
+
+    def name_inside(self, label: str) -> str:
+        """Return how a fold calls a node in it; "" for a box of one node."""
+        if self.kind is Kind.SCOPE:
+            return plain(label.removeprefix(self.key))
+        return plain(label) if self.kind is Kind.REPEAT else ""
 
     def is_shared(self, port: int) -> bool:
         """Whether what an op sends back at a port is one of several contributions to a node."""

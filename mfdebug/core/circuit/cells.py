@@ -6,6 +6,8 @@ import re
 import unicodedata
 from functools import lru_cache
 
+from miniflow.text.scope_names import split_name
+
 # Terminals disagree on the width of what these join or modify.
 _MODIFIERS = re.compile("[\u200c\u200d\ufe00-\ufe0f\u20e3\U0001f3fb-\U0001f3ff]")
 
@@ -59,6 +61,21 @@ def cut_start(text: str, most: int) -> str:
             break
         kept.insert(0, cluster)
     return "…" + "".join(kept)
+
+
+def cut_name(name: str, most: int) -> str:
+    """Return a name in at most `most` cells: without its first scopes, if it is longer.
+
+    `…/attn/c_attn`, `….weight`. Where not even the last part fits, its start is cut as well.
+    """
+    if width(name) <= most:
+        return name
+    parts = split_name(name)
+    for first in range(1, len(parts)):
+        rest = "".join(parts[first:])
+        if width(rest) + 2 <= most:
+            return f"…{parts[first - 1][-1]}{rest}"
+    return cut_start(name, most)
 
 
 def _start(found: list[str], most: int) -> str:

@@ -143,7 +143,7 @@ class Circuit:
 
     def opened_with(self, box: Box) -> frozenset[str] | None:
         """Return `opened` with a folded box opened; None if it is not a fold."""
-        return self.opened | {box.key} if box.kind in (Kind.SCOPE, Kind.REPEAT) else None
+        return self.opened | {box.key} if box.folds else None
 
     def opened_without(self, node: int) -> frozenset[str] | None:
         """Return `opened` with the innermost fold around a node closed; None without one."""

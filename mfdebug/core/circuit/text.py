@@ -51,6 +51,7 @@ def _coloured(row: Sequence[Run]) -> str:
 # The signs of numbers, and what they mean.
 _SIGNS = {
     "|": "|x| mean of absolute values",
+    "|e": "|e-3| thousandths: only the power of ten fits",
     "∙": "∙ not computed",
     "?": "? not known",
     "~": "~ not of these parameters, or of an earlier pass",

@@ -52,7 +52,8 @@ HEATMAPS = {
 }
 CIRCUIT = {
     "above, below": "above a wire the value that it carries, below it the gradient",
-    "|0.42|": "the mean of the absolute values of a tensor; up to 4 entries are numbers",
+    "|0.42|": "the mean of the absolute values of a tensor; up to 4 entries are numbers; |e-12| "
+    "is its power of ten alone, for lack of room",
     "━ ▶ ◀": "a heavy wire carries something at this moment: a value forward, a gradient back",
     "┏━┓": "a heavy box is the node of this moment; so is an input with ▶ before its name",
     "∙ ~ ◐ ?": "not computed; stale; contributions are missing; not known",

@@ -14,7 +14,14 @@ from mfdebug.core.commands.arguments import chosen_number
 from mfdebug.core.commands.command import Argument, Command, Key, count_of
 from mfdebug.core.commands.status import status
 from mfdebug.core.expressions.parser import parse_entry
-from mfdebug.core.format.hints import CONTINUE, GO_BACK, GO_ON, RUN_STEPS, SET_STOP
+from mfdebug.core.format.hints import (
+    CONTINUE,
+    GO_BACK,
+    GO_ON,
+    RUN_BACK,
+    RUN_STEPS,
+    SET_STOP,
+)
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import (
@@ -64,9 +71,9 @@ def moved(session: Session, hits: tuple[Hit, ...] = (), note: str = "") -> Reply
         shown.append(state.remark)
     shown += [*met, *filter(None, [note])]
     why = f" ({cursor.ending})" if cursor.ending else ""
-    end = f"end of the run{why}; {GO_BACK}"
+    end = f"end of the run{why}; "
     if cursor.at_end and ENDS not in note and end not in note:
-        shown.append(end)
+        shown.append(end + GO_BACK)
     return Reply("\n".join(shown), data, stopped=stopped, ref=ref)
 
 
@@ -96,14 +103,15 @@ def _aiming(session: Session, target: int) -> Iterator[None]:
         session.aim = None
 
 
-def _require_next(debugger: Debugger) -> None:
+def _require_next(debugger: Debugger, *more: str) -> None:
     if debugger.cursor.at_end:
-        _raise_at_end(debugger)
+        _raise_at_end(debugger, *more)
 
 
-def _raise_at_end(debugger: Debugger) -> NoReturn:
+def _raise_at_end(debugger: Debugger, *more: str) -> NoReturn:
+    """Raise the error of the end, with hints: the one to go back, and `more`."""
     why = f" ({debugger.cursor.ending})" if debugger.cursor.ending else ""
-    raise DebuggerError(f"end of the run{why}; {GO_BACK}")
+    raise DebuggerError(f"end of the run{why}; {', '.join((GO_BACK, *more))}")
 
 
 def _require_previous(debugger: Debugger, *, computed: bool = False) -> None:
@@ -224,7 +232,7 @@ def _continue(session: Session, text: str) -> Reply:
     debugger = session.debugger
     if text:
         raise DebuggerError("continue takes no argument", hint="until NODE, or break and continue")
-    _require_next(debugger)
+    _require_next(debugger, RUN_BACK)
     if debugger.cursor.endless and not session.stops.armed:
         raise DebuggerError(
             "no stop is set: this would run forever", hint=f"{SET_STOP}, {RUN_STEPS}"
@@ -237,7 +245,7 @@ def _continue(session: Session, text: str) -> Reply:
     steps = debugger.timeline.completed_steps(debugger.moment) - begun
     ran = f" in {steps:,} SGD steps; {CONTINUE}" if debugger.graph.trains else ""
     if debugger.cursor.at_end:
-        ran = f"; end of the run ({debugger.cursor.ending}); {GO_BACK}"
+        ran = f"; end of the run ({debugger.cursor.ending}); {RUN_BACK}"
     if count := debugger.cursor.not_kept(number) if session.stops.armed else 0:
         were = f"{count:,} passes on the way were" if count > 1 else "a pass on the way was"
         unseen = f"{were} not kept whole: only the cost and small inputs were looked at"

@@ -75,6 +75,13 @@ def written_since(debugger: Debugger, node: int, moment: int) -> int | None:
     return max(later, default=None)
 
 
+def set_by_user(debugger: Debugger, node: int) -> bool:
+    """Whether an input's value is what an edit has set, at least in part: no update came later."""
+    edits = (edit for edit in debugger.edits if edit.node == node and not edit.lasts)
+    last = max((edit.after for edit in edits if edit.after <= debugger.moment), default=-1)
+    return last >= 0 and last == (written_since(debugger, node, 0) or 0)
+
+
 def gradient_set_at(debugger: Debugger, node: int, edges: Iterable[Contribution]) -> int | None:
     """Return the moment that set the present gradient, to which `edges` contribute.
 

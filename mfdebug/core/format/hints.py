@@ -8,6 +8,7 @@ from __future__ import annotations
 
 GO_ON = "`step` continues"
 GO_BACK = "`back` goes back"
+RUN_BACK = "`reverse-continue` runs back"
 CONTINUE = "`continue` resumes the run"
 SET_STOP = "`break` sets one"
 RUN_STEPS = "`sgd` runs SGD steps"
@@ -18,4 +19,4 @@ REDO = "`redo` reapplies what `undo` reverted"
 FIND = "`find` searches for a node"
 WATCH = "`watch` watches an expression"
 
-HINTS = (GO_ON, GO_BACK, CONTINUE, SET_STOP, RUN_STEPS, CHANGE, BEGIN, WATCH, REDO, FIND)
+HINTS = (GO_ON, GO_BACK, RUN_BACK, CONTINUE, SET_STOP, RUN_STEPS, CHANGE, BEGIN, WATCH, REDO, FIND)

@@ -92,7 +92,7 @@ class Fitted:
     """A table fitted to a width in cells, None for as much as it needs; lines are made on demand.
 
     Columns that are empty in all rows are left out. Where the width does not suffice, columns are
-    left out in the order of their ranks, which `…` at the end of the heads says, then cut.
+    left out in the order of their ranks, which `…` in place of their heads says, then cut.
     """
 
     def __init__(self, table: Table, width: int | None = None) -> None:
@@ -117,7 +117,7 @@ class Fitted:
     def heads(self) -> str:
         """The line of the heads."""
         line = self._joined([column.head for column in self.table.columns])
-        line += f" {CUT}" if self._dropped else ""
+        line += f"{GAP}{CUT}" if self._dropped else ""
         return line if self.width is None else cut_end(line, self.width)
 
     def line(self, y: int) -> str:
@@ -144,7 +144,7 @@ class Fitted:
 
     def _total(self) -> int:
         gaps = len(GAP) * max(0, len(self._shown) - 1)
-        mark = 2 if self._dropped else 0
+        mark = len(GAP) + 1 if self._dropped else 0
         return self.table.indent + sum(self._widths[i] for i in self._shown) + gaps + mark
 
     def _drop(self, width: int) -> None:

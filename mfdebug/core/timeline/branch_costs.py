@@ -28,6 +28,11 @@ class LeftBranch(NamedTuple):
     costs: array[float]
     fork: int
 
+    def differs(self, present: array[float]) -> bool:
+        """Whether it has a cost that is not one of the present branch, and so a curve."""
+        own = self.costs[self.fork :]
+        return own != present[self.fork : self.fork + len(own)]
+
 
 class BranchCosts:
     """The costs of branches that were left, within `memory` bytes."""

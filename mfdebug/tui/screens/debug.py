@@ -24,7 +24,7 @@ from mfdebug.loading import load_late
 from mfdebug.tui.autoplay import Autoplay
 from mfdebug.tui.count import Count
 from mfdebug.tui.finder import Finder
-from mfdebug.tui.keys import KeyHint, bindings_at, key_hints, keys_of
+from mfdebug.tui.keys import LONG, KeyHint, absent_actions, bindings_at, key_hints, keys_of
 from mfdebug.tui.presentation import KeyCast, Presentation, key_text
 from mfdebug.tui.run_progress import RunProgress
 from mfdebug.tui.runner import Runner
@@ -147,8 +147,10 @@ class DebugScreen(QuizKeys):
         if focused == "quiz" and self.question is None:
             # The panel is hidden, and the focus is on its way to the list.
             focused = None
-        has_steps, phase = self.debugger.cursor.has_steps, self.debugger.where.phase
-        return key_hints(keys_of(self), steps=has_steps, focused=focused, phase=phase)
+        absent, phase = absent_actions(self.debugger), self.debugger.where.phase
+        if (focused == "plot" or self.size.width > LONG) and not self.panels.cost.has_answers:
+            absent.append("answers")
+        return key_hints(keys_of(self), absent=absent, focused=focused, phase=phase)
 
     def key_arrived(self, event: Key) -> bool:
         """Display a pressed key, if keys are displayed; return whether the key is handled."""

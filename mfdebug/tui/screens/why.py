@@ -28,7 +28,7 @@ from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef
 from mfdebug.tui.keys import bindings_at, keys_of, with_keys
 from mfdebug.tui.screens.dialog import Dialog
-from mfdebug.tui.terminal.text_fitting import fit, wrap, wrap_terms
+from mfdebug.tui.terminal.text_fitting import fit, fit_end, wrap, wrap_terms
 from mfdebug.tui.widgets.key_words import KeyWords
 from mfdebug.tui.widgets.why_lines import LeadLines, TermList, WhyLines
 from miniflow.errors import MiniflowError
@@ -37,10 +37,20 @@ from miniflow.node import Input
 STEP = " › "
 # The most lines of the equation; a longer sum is shown by the list of its terms.
 MAX_EQUATION = 7
-# The fewest terms that are seen below matrices.
-FEW_TERMS = 3
-KEYS = "↑ ↓ term  ← → factor  Enter follows it  Backspace returns  g goes there  Esc closes"
-FEW_KEYS = "↑↓ term ←→ factor Enter follow Bksp back g go Esc"
+# The fewest terms that are seen, and those below matrices and notes.
+LEAST_TERMS, FEW_TERMS = 2, 3
+# The most lines of numbers to follow, on a low screen and on others; their indentation: that of the
+# key before the first.
+FEW_LEADS, MOST_LEADS, LEAD_INDENT = 2, 4, 6
+# A screen below this height is low.
+LOW = 24
+# The lines of the dialog beside those of its parts.
+AROUND = 9
+KEYS = (
+    "↑ ↓ term  ← → factor  Enter follows it  Backspace returns  g goes there  Esc closes",
+    "↑↓ term ←→ factor Enter follow Bksp back g go Esc",
+    "↑↓ term ←→ factor Enter follow g go Esc",
+)
 
 
 @dataclass
@@ -110,30 +120,29 @@ class WhyScreen(Dialog[EntryRef | None]):
         width = trail.size.width
         trail.update_lines([self._trail_line(trail)])
 
+        view = self.query_one(LeadLines)
+        leads = self._lead_lines(view, width)
+        lines = self.room.height * 9 // 10 - AROUND - len(leads)
+        several = len(here.cause.terms) > 1
+        most = min(MAX_EQUATION, lines - (LEAST_TERMS if several else 0))
         told = equation_lines(here.cause, self._debugger)
         if here.cause.meetings:
             # What the matrices show is not written out, too.
             told = [told[0], told[-1]]
-        several = len(here.cause.terms) > 1
         equation = _equation(told, width)
-        if len(equation) > MAX_EQUATION and several:
+        if len(equation) > most and several:
             # A part of the sum would not be equal to the number in the last line.
             equation = _equation([told[0], told[-1]], width)
-        if len(equation) > MAX_EQUATION:
-            equation = [*equation[: MAX_EQUATION - 1], equation[-1]]
+        if len(equation) > most:
+            last = fit(f"{equation[most - 2].text} …", width).rstrip()
+            equation = [*equation[: most - 2], Segment(last), equation[-1]]
         equation_view = self.query_one("#why-equation", WhyLines)
-        notes = [
-            Segment(part, equation_view.style("dim"))
-            for part in wrap(here.cause.note, width)
-            if part
-        ]
-        view = self.query_one(LeadLines)
-        leads = self._lead_lines(view, width)
-        self.query_one(KeyWords).use(KEYS if cell_len(KEYS) <= width else FEW_KEYS)
-        used = len(equation) + len(notes) + len(leads) + 9
-        room = self.room.height * 9 // 10 - used
-        met = _met(here.cause, width, room - FEW_TERMS)
-        used += len(met)
+        self.query_one(KeyWords).use(next((k for k in KEYS if cell_len(k) <= width), KEYS[-1]))
+        lines -= len(equation)
+        words = _shortened(wrap(here.cause.note, width), lines - (FEW_TERMS if several else 0))
+        notes = [Segment(part, equation_view.style("dim")) for part in words]
+        met = _met(here.cause, width, lines - len(notes) - FEW_TERMS)
+        lines -= len(notes) + len(met)
         equation_view.styles.height = len(equation) + len(met) + len(notes)
         equation_view.update_lines(Strip([segment]) for segment in [*equation, *met, *notes])
         terms = self.query_one(TermList)
@@ -141,7 +150,7 @@ class WhyScreen(Dialog[EntryRef | None]):
         self.query_one("#why-heads").display = several
         if several:
             count = len(here.cause.terms) + bool(here.cause.left_out)
-            terms.styles.height = max(2, min(count, self.room.height * 9 // 10 - used))
+            terms.styles.height = max(LEAST_TERMS, min(count, lines))
             terms.show(here.cause, here.term)
             self.query_one("#why-heads", Static).update(terms.heads)
         view.styles.height = len(leads)
@@ -195,19 +204,35 @@ class WhyScreen(Dialog[EntryRef | None]):
         segments = [Segment("Enter ", view.style("dim"))]
         for k, ref in enumerate(here.leads_to):
             chosen = view.style("chosen") if k == here.factor else None
-            name = self._label(ref, here.cause.ref.moment)
-            text = f" {name} = {scalar(self._number(ref))} "
+            number = f" = {scalar(self._number(ref))} "
+            room = width - 1 - LEAD_INDENT - cell_len(number)
+            text = f" {fit_end(self._label(ref, here.cause.ref.moment), room)}{number}"
             segments += [Segment(text, chosen), Segment(" ")]
         lines = [Strip(segments[:1])]
         for at, segment in enumerate(segments[1:]):
             if lines[-1].cell_length + segment.cell_length > width:
-                lines.append(Strip([Segment(" " * 6)]))
+                lines.append(Strip([Segment(" " * LEAD_INDENT)]))
             start = lines[-1].cell_length
             lines[-1] = Strip([*lines[-1], segment])
             # Every other segment is a blank.
             if at % 2 == 0:
                 view.spans.append((len(lines) - 1, start, lines[-1].cell_length))
-        return lines
+        return self._leads_in_view(view, lines)
+
+    def _leads_in_view(self, view: LeadLines, lines: list[Strip]) -> list[Strip]:
+        """Return the lines around the selected number, if there are too many."""
+        most = MOST_LEADS if self.room.height >= LOW else FEW_LEADS
+        if len(lines) <= most:
+            return lines
+        at = view.spans[self._here.factor][0]
+        first = min(max(0, at - most // 2), len(lines) - most)
+        view.spans = [(line - first, start, end) for line, start, end in view.spans]
+        shown = lines[first : first + most]
+        dots = Segment(f"{' ' * (LEAD_INDENT - 2)}… ", view.style("dim"))
+        for place, is_cut in ((0, first), (-1, first + most < len(lines))):
+            if is_cut:
+                shown[place] = Strip([dots, *list(shown[place])[1:]])
+        return shown
 
     def _number(self, ref: EntryRef) -> float:
         """Return a number on the trail; those of other moments are looked up only once."""
@@ -326,6 +351,14 @@ def _met(cause: Cause, width: int, room: int) -> list[Segment]:
             break
         met += lines
     return met
+
+
+def _shortened(lines: list[str], most: int) -> list[str]:
+    """Return the first lines of a note, if not all have room."""
+    lines = [line for line in lines if line]
+    if len(lines) <= most:
+        return lines
+    return [*lines[: most - 1], f"{lines[most - 1][:-1].rstrip()}…"] if most > 0 else []
 
 
 def _equation(told: list[str], width: int) -> list[Segment]:

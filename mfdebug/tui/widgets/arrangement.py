@@ -16,10 +16,12 @@ LIST, WIDE_LIST = 35, 52
 NODE = 66
 # Rows that the node keeps below the circuit, in a body of so many rows and for each further one.
 LEAST_NODE, LEAST_BODY, NODE_SHARE = 3, 21, 0.6
-# Fewer rows below the circuit are not enough for a curve as well.
-LEAST_FOR_CURVE = 17
+# Fewer rows below the circuit are not enough for a curve as well; on a high screen it has a few.
+LEAST_FOR_CURVE, LEAST_FOR_LOW_CURVE, HIGH = 17, 12, 36
 
 Mode = Literal["hidden", "alone", "beside", "joined"]
+# How much of a drawing a room shows: all of it, all of its rows, or less.
+Fit = Literal["whole", "rows", "less"]
 
 
 class Arrangement(NamedTuple):
@@ -36,11 +38,12 @@ class Arrangement(NamedTuple):
 
 
 def arrange(
-    width: int, height: int, wished: bool | None, fits: Callable[[int, int], bool]
+    width: int, height: int, wished: bool | None, fits: Callable[[int, int], Fit]
 ) -> Arrangement:
     """Return where the circuit stands in panels of a size.
 
-    `wished` is what the user has chosen; None shows it where it fits beside the list. The node
+    `wished` is what the user has chosen; None shows it where at least all its rows fit beside the
+    list: it is scrolled sideways to the node of the moment. The node
     stands below it, in all its width, wherever the whole drawing leaves room there: beside a low
     drawing, matrices would be cut while most of the circuit's column is empty.
     """
@@ -52,10 +55,10 @@ def arrange(
         columns = LIST if width < ROOMY_LIST else WIDE_LIST
         room = height - 1 - _below(height)
         found = Arrangement("beside", columns, width=width - columns - 1, height=room)
-        if width >= JOINED and not fits(found.width, found.height):
+        if width >= JOINED and fits(found.width, found.height) != "whole":
             left = width - WIDE_LIST - NODE - 2
             found = Arrangement("joined", WIDE_LIST, NODE, left, height - 1)
-    if wished is None and (found.mode == "alone" or not fits(found.width, found.height)):
+    if wished is None and (found.mode == "alone" or fits(found.width, found.height) == "less"):
         return Arrangement("hidden")
     return found
 

@@ -27,6 +27,7 @@ from mfdebug.core.circuit.drawing.canvas import STYLES, Window
 from mfdebug.core.explain.scopes import Scope
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.keys import bindings_at
+from mfdebug.tui.widgets.arrangement import Fit
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.selected_row import has_few_colours
 
@@ -124,16 +125,15 @@ class CircuitView(LinesView, can_focus=True):
 
     # Layouts -----------------------------------------------------------------------------
 
-    def fits(self, width: int, height: int) -> bool:
-        """Whether the whole drawing fits a room; a large graph never does.
+    def fits(self, width: int, height: int) -> Fit:
+        """Return how much of the drawing a room shows; of a large graph it is never enough.
 
         Only a layout can say, so it is kept.
         """
-        if self._is_large:
-            return False
-        circuit = self._laid_out(width, height)
-        whole = circuit is not None and circuit.plan in ("whole", "bands")
-        return whole and circuit is not None and circuit.width <= width
+        circuit = None if self._is_large else self._laid_out(width, height)
+        if circuit is None or circuit.plan == "neighbourhood" or circuit.height > height:
+            return "less"
+        return "whole" if circuit.width <= width else "rows"
 
     def use_room(self, width: int, height: int) -> int:
         """Lay out for a room, unless that was done before; return the rows that are needed."""

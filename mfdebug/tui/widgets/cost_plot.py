@@ -26,6 +26,7 @@ from mfdebug.core.timeline.entry_ref import descended_name
 from mfdebug.tui.keys import bindings_at, keys_of
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.panel_title import PanelTitle, title_line
+from miniflow.ops.base import Shape
 
 if TYPE_CHECKING:
     from mfdebug.core.plots.cost_curve import Picture
@@ -225,12 +226,17 @@ class CostPlot(LinesView, can_focus=True):
         if state == self._drawn:
             return
         self._drawn, self._steps = state, known
-        left = others.others(debugger.branches, self._branch, debugger.timeline.length)
+        left = [
+            branch
+            for branch in others.others(debugger.branches, self._branch, debugger.timeline.length)
+            if branch.differs(all_costs)
+        ]
         # A copy: a run in the background cannot append to an array while NumPy exports its buffer.
         costs = np.array(all_costs[:known])
         longest = max([known, *(len(branch.costs) for branch in left)])
         one_line = longest < MIN_COSTS or state.yields
         self.set_class(one_line, "line")
+        self.set_class(not any(self._first_shapes), "numbers")
         self._picture = None
         if one_line:
             self.update_lines([self._rule(self._words_of_one_line(costs))])
@@ -262,11 +268,12 @@ class CostPlot(LinesView, can_focus=True):
     def _notes(self) -> list[str]:
         """Return the keys of other plots of the cost, as many as may fit, the longest first."""
         keys = keys_of(self)
-        plots = ("landscape", "answers") if self._has_answers() else ("landscape",)
+        plots = ("landscape", "answers") if self.has_answers else ("landscape",)
         named = [f"{keys.name(plot)} {plot}" for plot in plots if keys.of(plot)]
         return [*dict.fromkeys(("  ".join(named), *named[:1]))] if named else []
 
-    def _has_answers(self) -> bool:
+    @property
+    def has_answers(self) -> bool:
         """Whether the network may have answers to show; found once for each graph."""
         if self._answering is None or self._answering[0] is not self.debugger:
             from mfdebug.core.answers.subject import may_have_answers
@@ -284,10 +291,13 @@ class CostPlot(LinesView, can_focus=True):
         low = self.screen.size.height < HEIGHT_FOR_BACKWARD and not self.zoomed
         if not low or self._focused or self.debugger.where.phase != "backward":
             return False
-        shapes = [
-            self.debugger.plan.shapes[node] for node in self.debugger.timeline.forward[:LOOKED_AT]
-        ]
+        shapes = self._first_shapes
         return any(shapes) and all(math.prod(shape) <= SMALL for shape in shapes)
+
+    @property
+    def _first_shapes(self) -> list[Shape]:
+        debugger = self.debugger
+        return [debugger.plan.shapes[node] for node in debugger.timeline.forward[:LOOKED_AT]]
 
     def _words_of_one_line(self, costs: Floats) -> str:
         name = descended_name(self.debugger)

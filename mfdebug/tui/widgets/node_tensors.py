@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from rich.cells import cell_len
 from rich.segment import Segment
 
+from mfdebug.core.explain.freshness import set_by_user
 from mfdebug.core.explain.images import Picture
 from mfdebug.core.explain.list_marks import OVERRIDDEN_MARK
 from mfdebug.core.explain.previous_pass import PreviousPass
@@ -117,6 +118,8 @@ class NodeTensors:
         stale = shown.value_freshness is Freshness.STALE
         overridden = self._debugger.state.override(self._node) is not None
         notes = self._set_words(shown.value_set, stale, overridden=overridden)
+        if not stale and set_by_user(self._debugger, self._node):
+            notes = (f"set by you at moment {shown.value_set or 0}", "by you")
         if shown.outdated:
             words = f"before {shown.outdated}'s update"
             notes = (f"from {words}, {notes[0]}", f"from {words}", words)

@@ -15,7 +15,13 @@ from mfdebug.core.commands.live_modules import LiveModules
 from mfdebug.core.session.session import Session
 from mfdebug.tui.keys import keys_of
 from mfdebug.tui.run_progress import RunProgress
-from mfdebug.tui.widgets.arrangement import LEAST_FOR_CURVE, Arrangement, arrange
+from mfdebug.tui.widgets.arrangement import (
+    HIGH,
+    LEAST_FOR_CURVE,
+    LEAST_FOR_LOW_CURVE,
+    Arrangement,
+    arrange,
+)
 from mfdebug.tui.widgets.circuit import CircuitView
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.legend import Legend
@@ -36,8 +42,6 @@ if TYPE_CHECKING:
 
 # The lines of the screen around the panels.
 AROUND = 3
-# From this height on the cost curve has room beside a plot.
-ROOM_FOR_BOTH = 36
 
 
 class Panels(Horizontal):
@@ -69,6 +73,8 @@ class Panels(Horizontal):
         # Whether the user wants the circuit; None is where it fits beside the list.
         self._wished: bool | None = False if roomy else None
         self._arrangement = Arrangement("hidden")
+        # Whether the circuit leaves no room for a plot.
+        self._crowded = False
         self.order.roomy = self.node.roomy = self.cost.roomy = roomy
         self.shown = ShownNode(debugger, self.order, self.node)
         self._panels: tuple[Panel, ...] = (
@@ -285,10 +291,10 @@ class Panels(Horizontal):
     def show_plot_if_it_fits(self) -> None:
         """Display the plot if there is one, and room for it; it takes the room of the curve."""
         plot = self.plot
-        fits = not self.cost.crowded and not self.screen.has_class("low")
+        fits = not self._crowded and not self.screen.has_class("low")
         plot.display = plot.wanted and (self.zoomed == "plot" or (fits and not self.zoomed))
         above = self._arrangement.mode in ("alone", "beside")
-        both = self.screen.size.height >= ROOM_FOR_BOTH and not above
+        both = self.screen.size.height >= HIGH and not above
         self.cost.replaced = plot.display and not both
         if self.cost.replaced and self.screen.focused is self.cost:
             self.focus_panel(plot)
@@ -347,7 +353,10 @@ class Panels(Horizontal):
         above = self.shows_circuit and found.mode in ("alone", "beside") and not self.zoomed
         drawing.styles.height = rows if above else None
         self.node.low = above
-        self.cost.crowded = above and height - rows < LEAST_FOR_CURVE
+        self._crowded = above and height - rows < LEAST_FOR_CURVE
+        least = LEAST_FOR_LOW_CURVE if height + AROUND >= HIGH else LEAST_FOR_CURVE
+        self.cost.crowded = above and height - rows < least
+        self.cost.set_class(self._crowded, "few")
         self.show_plot_if_it_fits()
         self.call_after_refresh(self.show)
 

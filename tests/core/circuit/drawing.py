@@ -157,7 +157,7 @@ def area(circuit: Circuit, box: Box) -> Iterator[tuple[int, int]]:
         y = box.row + PITCH * number
         for x in range(width(name) + (width(shape) + 1 if shape else 0)):
             yield box.x + box.frame + x, y
-        for x in range(circuit.layout.spacing.numbers):
+        for x in range(box.room):
             yield box.right - 1 - x, y - 1
             yield box.right - 1 - x, y + 1
 

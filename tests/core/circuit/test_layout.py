@@ -170,3 +170,9 @@ def test_numbers_that_are_apart_are_not_pooled() -> None:
         return lines_run(lambda: spread(wanted, [1.0] * 30, [3] * 30))
 
     assert lines(apart) < 12 < lines(close)
+
+
+def test_wires_are_longer_in_a_wide_window() -> None:
+    debugger = shipped("edge")
+    circuits = [Circuit(debugger.graph, debugger.plan.shapes, width) for width in (60, 80, 200)]
+    assert [circuit.layout.spacing.spare for circuit in circuits] == [1, 6, 15]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mfdebug.core.circuit.boxes import Box, Kind
+from mfdebug.core.circuit.cells import cut_name
 from mfdebug.core.circuit.circuit import Circuit
 from mfdebug.core.circuit.drawing.canvas import STYLES, Window
 from mfdebug.core.circuit.drawing.numbers import compact, size_text
@@ -17,11 +19,13 @@ from mfdebug.core.circuit.drawing.raster import cells_of
 from mfdebug.core.circuit.text import legend, plain_text
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.opening.graphs import load_graph
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import MatMul, Mul, Sum
 from tests.core.circuit.drawing import area, contribution_cells, grid
 from tests.core.circuit.graphs import SHIPPED, graphs, shipped, transformer_like
+from tests.support.paths import ROOT
 
 LIT = ("lit-forward", "lit-backward")
 
@@ -121,6 +125,29 @@ def test_the_block_of_a_run_that_is_active_has_its_name_in_the_frame() -> None:
     assert bars == "∙∙∙▁▂▃▄▄▅▆▇█"
 
 
+def test_the_active_node_of_a_fold_has_its_whole_name_where_there_is_room() -> None:
+    for width, foot in ((147, "┗ attention/W_k ┛"), (114, "┗ …/W_k ━┛")):
+        circuit, debugger = at("transformer", 42, width, 33)
+        assert debugger.graph.nodes[debugger.where.node or 0].label == "block/attention/W_k"
+        assert foot in plain_text(circuit.draw(debugger))
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "text"),
+    [
+        ("attention/W_k", 13, "attention/W_k"),
+        ("attention/W_k", 12, "…/W_k"),
+        ("h.0.attn/c_attn", 12, "…/c_attn"),
+        ("h.0.attn/c_attn", 13, "….attn/c_attn"),
+        ("lm_head.linear_8", 9, "…linear_8"),
+        ("lm_head.linear_8", 6, "…ear_8"),
+        ("conv2d", 5, "…nv2d"),
+    ],
+)
+def test_a_name_is_cut_at_its_parts(name: str, width: int, text: str) -> None:
+    assert cut_name(name, width) == text
+
+
 @pytest.mark.parametrize("moment", [2, 30, 60, 100])
 def test_only_the_wires_of_the_moments_node_are_lit(moment: int) -> None:
     circuit, debugger = at("vanishing", moment)
@@ -145,7 +172,7 @@ def changing(circuit: Circuit, debugger: Debugger) -> set[tuple[int, int]]:
         if box.kind is Kind.REPEAT:
             places.update((x, y) for x in _inside(box) for y in (box.row, box.row + 1))
         for number in range(len(box.gives)):
-            for x in range(1, circuit.layout.spacing.numbers + 1):
+            for x in range(1, box.room + 1):
                 for y in (-1, 1):
                     places.add((box.right - x, box.row + 3 * number + y))
     for edge, points in circuit.layout.paths.items():
@@ -216,6 +243,19 @@ def test_a_wire_that_is_cut_has_the_name_of_its_source() -> None:
     assert plain_text(window).splitlines()[1].startswith("t ─")
 
 
+def test_a_label_that_an_edge_cuts_says_so() -> None:
+    circuit, debugger = at("log-nan", 12)
+    whole = plain_text(circuit.draw(debugger)).splitlines()
+    y, x = next((y, row.index("q─4×1")) for y, row in enumerate(whole) if "q─4×1" in row)
+
+    def row(left: int, width: int) -> str:
+        return plain_text(circuit.draw(debugger, Window(left, y, width, 1)))
+
+    assert row(x, 5) == "q─4×1"
+    assert [row(x + cut, 5 - cut) for cut in (1, 2, 3, 4)] == ["…4×1", "…×1", "…1", "…"]
+    assert [row(x, 5 - cut) for cut in (1, 2, 3)] == ["q─4…", "q─…", "q…"]
+
+
 def test_half_a_number_is_not_drawn() -> None:
     circuit, debugger = at("circuit-b", 14)
     whole = plain_text(circuit.draw(debugger))
@@ -242,6 +282,27 @@ def test_the_chosen_box_is_marked() -> None:
 def test_every_style_of_a_drawing_is_known() -> None:
     circuit, debugger = at("xor", 8)
     assert {style for row in circuit.draw(debugger) for _, style in row} <= set(STYLES)
+
+
+@pytest.mark.parametrize(
+    ("name", "width"), [("exploding", 147), ("sigmoid-neuron", 80), ("log-nan", 120)]
+)
+def test_no_number_touches_a_wire_that_bends(name: str, width: int) -> None:
+    circuit, debugger = at(name, 0, width, 33)
+    numbers = ("value", "gradient", "waiting", "new-value", "new-gradient")
+    for moment in range(0, debugger.timeline.length + 1, 5):
+        debugger.move(moment)
+        for row in grid(circuit.draw(debugger)):
+            for (sign, style), (after, _) in pairwise(row):
+                assert style not in numbers or sign == " " or after not in "│└┌├┼┃┗┏", row
+
+
+def test_both_inputs_of_a_product_of_matrices_have_their_letters() -> None:
+    # The second one has a port beside its output.
+    graph = load_graph(ROOT / "graphs" / "models" / "sklearn-digits.onnx")
+    debugger = ComputedDebugger(graph)
+    drawing = plain_text(Circuit(graph, debugger.plan.shapes, 147, 33).draw(debugger))
+    assert drawing.count("┤A  ") == drawing.count("┤B  ") == drawing.count("│A·B") == 2
 
 
 # Numbers -----------------------------------------------------------------------------------
@@ -285,8 +346,10 @@ def test_a_number_in_few_cells(number: float, width: int, text: str) -> None:
         (0.425, 7, "|0.425|"),
         (0.425, 6, "|.425|"),
         (4e-12, 7, "|4e-12|"),
-        (4e-12, 6, "|4e-12"),
-        (4e-12, 5, "4e-12"),
+        (4e-12, 6, "|e-12|"),
+        (4e-12, 5, "|…|"),
+        (0.007, 6, "|.007|"),
+        (0.007, 5, "|e-3|"),
         (float("nan"), 6, "|nan|"),
     ],
 )

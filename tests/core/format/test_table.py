@@ -37,14 +37,14 @@ def test_numbers_are_aligned_by_their_points_and_words_to_the_right() -> None:
 
 
 def test_columns_are_left_out_before_names_are_cut_and_the_heads_say_so() -> None:
-    assert TABLE.lines(64) == [
-        "  entry                                A           B   entries …",
+    assert TABLE.lines(65) == [
+        "  entry                                A           B   entries  …",
         "  W1[0,0]                         -0.4     12.25        4 of 4",
         "  重み[1]                          1e-05  nan so far",
         "  encoder/attention/W[0,1]  not computed  600         10 of 12",
     ]
-    assert TABLE.lines(47) == [
-        "  entry                         A           B …",
+    assert TABLE.lines(48) == [
+        "  entry                         A           B  …",
         "  W1[0,0]                  -0.4     12.25",
         "  重み[1]                   1e-05  nan so far",
         "  …attention/W[0,1]  not computed  600",

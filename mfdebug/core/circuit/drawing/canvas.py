@@ -132,8 +132,8 @@ class Canvas:
         """Return the rows as runs of one style each."""
         return [
             [
-                ("".join(characters[run.start() : run.end()]), STYLES[styles[run.start()]])
-                for run in _RUNS.finditer(styles)
+                ("".join(characters[start:end]), STYLES[styles[start]])
+                for start, end in map(re.Match.span, _RUNS.finditer(styles))
             ]
             for characters, styles in zip(self._characters, self._styles, strict=True)
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from mfdebug.core.circuit.boxes import PITCH, Box, Kind
-from mfdebug.core.circuit.cells import plain, width
+from mfdebug.core.circuit.cells import width
 from mfdebug.core.circuit.drawing.bars import bars, block_of, shown_blocks
 from mfdebug.core.circuit.drawing.canvas import Canvas, Window
 from mfdebug.core.circuit.drawing.picture import Picture, draw_box, wire_character
@@ -64,7 +64,7 @@ def draw_moment(
     _light(canvas, picture, lit)
     active = None if where.node is None else box_of.get(where.node)
     if active is not None and where.node is not None:
-        draw_box(canvas, active, _name_inside(active, debugger.graph.nodes[where.node].label))
+        draw_box(canvas, active, active.name_inside(debugger.graph.nodes[where.node].label))
     for edge, back in lit.items():
         x, y = picture.layout.paths[edge][0 if back else -1]
         canvas.put(x, y, "◀" if back else "▶", _lit_style(back))
@@ -75,7 +75,7 @@ def draw_moment(
         _conceal_shapes(canvas, box, debugger)
         if box.kind is Kind.REPEAT:
             _draw_bars(canvas, box, readings, where)
-        _draw_numbers(canvas, box, picture.layout.spacing.numbers, readings, marks)
+        _draw_numbers(canvas, picture, box, readings, marks)
         if picture.layout.spacing.contributions:
             _draw_contributions(canvas, picture, box, readings, where)
     return canvas
@@ -87,13 +87,6 @@ def _conceal_shapes(canvas: Canvas, box: Box, debugger: Debugger) -> None:
         if shape and any((node, "shape") in debugger.state.concealed for node in box.nodes):
             x, y = box.x + box.frame + width(name), box.row + number * PITCH
             canvas.write(x, y, f"─?{'─' * (len(shape) - 1)}", "wire")
-
-
-def _name_inside(box: Box, name: str) -> str:
-    """Return how a fold calls a node in it; "" for a box of one node."""
-    if box.kind is Kind.SCOPE:
-        return plain(name.removeprefix(box.key))
-    return plain(name) if box.kind is Kind.REPEAT else ""
 
 
 def _lit_style(back: bool) -> str:
@@ -150,21 +143,30 @@ class _Marks:
         return node in self._sources or (node == where.node and starts)
 
 
-def _draw_numbers(canvas: Canvas, box: Box, cells: int, readings: Readings, marks: _Marks) -> None:
+def _draw_numbers(
+    canvas: Canvas, picture: Picture, box: Box, readings: Readings, marks: _Marks
+) -> None:
+    # A number that the window's left edge would cut is shorter instead, or is not drawn.
+    least = max(picture.layout.spacing.numbers, box.right - canvas.window.x)
     for number, wire in enumerate(box.gives):
         node = wire.node
         if node is None:
             continue
-        y = box.row + number * PITCH
-        value, gradient = readings.value(node, cells), readings.gradient(node, cells)
+        y = box.row + number * PITCH - 1
+        # A wire that bends right after the number has a blank before it.
+        blank = box.right in picture.cells.get(y, ())
+        value = readings.value(node, min(box.room, least) - blank)
         style = "value" if value.current else "waiting"
         if value.current and marks.new_value(node):
             style = "new-value"
-        canvas.write_whole(box.right - width(value.text), y - 1, value.text, style)
+        canvas.write_whole(box.right - blank - width(value.text), y, value.text, style)
+        y += 2
+        blank = box.right in picture.cells.get(y, ())
+        gradient = readings.gradient(node, min(box.room, least) - blank)
         style = "gradient" if gradient.current else "waiting"
         if gradient.current and marks.new_gradient(node):
             style = "new-gradient"
-        canvas.write_whole(box.right - width(gradient.text), y + 1, gradient.text, style)
+        canvas.write_whole(box.right - blank - width(gradient.text), y, gradient.text, style)
 
 
 def _draw_contributions(

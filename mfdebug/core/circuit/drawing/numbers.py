@@ -70,6 +70,13 @@ def entries(array: Array, width: int) -> str:
 
 
 def size_text(size: float, width: int) -> str:
-    """Return a mean of absolute values: `|.425|`; a bar goes rather than a digit: `|4e-12`."""
-    texts = [f"|{compact(size, width - 2)}|", f"|{compact(size, width - 1)}"]
-    return next((text for text in texts if "…" not in text), compact(size, width))
+    """Return a mean of absolute values in at most `width` cells (5 or more): `|.425|`.
+
+    Where not one digit fits, only its power of ten is written, `|e-12|`; where not even that fits,
+    `|…|`.
+    """
+    text = f"|{compact(size, width - 2)}|"
+    if "…" in text:
+        power = f"{size:e}".partition("e")[2]
+        text = f"|e{int(power)}|"
+    return text if len(text) <= width else "|…|"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import cached_property
 
 from mfdebug.core.circuit.boxes import PITCH, Box, Kind
-from mfdebug.core.circuit.cells import cut, cut_start, width
+from mfdebug.core.circuit.cells import cut, cut_name, cut_start, width
 from mfdebug.core.circuit.drawing.arms import ACROSS, RIGHT, character
 from mfdebug.core.circuit.drawing.canvas import Canvas, Window
 from mfdebug.core.circuit.drawing.raster import Cell, Cells, cells_of
@@ -90,7 +90,7 @@ class Picture:
             text = box.label.rstrip("/.")
             if box.kind is Kind.REPEAT:
                 text = text.partition(" ")[0]
-            text = cut_start(text, 12) + " "
+            text = cut_name(text, 12) + " "
             cells = range(window.x, window.x + width(text) + 1)
             if all(list(row.get(x, {}).values()) == [ACROSS] for x in cells):
                 canvas.write(window.x, y, text, "wire")
@@ -119,9 +119,18 @@ def draw_box(canvas: Canvas, box: Box, active: str | None = None) -> None:
     for number, (name, shape) in enumerate(zip(box.names, box.shapes, strict=True)):
         x, y = box.x + box.frame, box.row + number * PITCH
         style = "active" if active is not None and not box.framed else "name"
-        canvas.write_name(x, y, name, style)
-        if shape:
-            canvas.write(x + width(name), y, f"─{shape}", "wire")
+        _draw_label(canvas, x, y, name, f"─{shape}" if shape else "", style)
+
+
+def _draw_label(canvas: Canvas, x: int, y: int, name: str, shape: str, style: str) -> None:
+    """Write a name, and the shape after it, with `…` where an edge of the window cuts them."""
+    seen = x + width(name) + width(shape) - canvas.window.x
+    if x < canvas.window.x and seen > 0:
+        canvas.write(canvas.window.x, y, cut_start(name + shape, seen), "wire")
+        return
+    canvas.write_name(x, y, name, style)
+    if shape:
+        canvas.write_name(x + width(name), y, shape, "wire")
 
 
 def _draw_frame(canvas: Canvas, box: Box, active: str | None) -> None:
@@ -146,13 +155,24 @@ def _draw_frame(canvas: Canvas, box: Box, active: str | None) -> None:
         canvas.write(left + 2, box.row - 1, cut(box.label, inner - 1), lettering)
     if active and inner >= 5:
         # Which node in the fold is active.
-        canvas.write(left + 1, box.bottom, f" {cut_start(active, inner - 2)} ", style)
+        name = cut_name(active, inner)
+        canvas.write(left + 1, box.bottom, f" {name} " if width(name) + 2 <= inner else name, style)
 
 
 def _first_line(box: Box) -> int:
-    """Return the row of the first line in a frame."""
+    """Return the row of the first line in a frame: beside the output, but not beside a letter."""
     row = box.row - (len(box.lines) - 1) // 2
-    return min(max(row, box.top + 1), box.bottom - len(box.lines))
+    row = min(max(row, box.top + 1), box.bottom - len(box.lines))
+    # The sign of a linear layer has the order of its inputs, `X·W+b`; two need their letters.
+    if len(box.pins) != 2 or len(box.ports) != 2 or _room_for_pins(box):
+        return row
+    free = [y for y in range(box.top + 1, box.bottom) if y not in box.ports]
+    return min(free, key=lambda y: abs(y - row), default=row)
+
+
+def _room_for_pins(box: Box) -> bool:
+    """Whether the op's sign leaves room for letters beside it."""
+    return box.frame - 2 - max(map(width, box.lines), default=0) >= ROOM_FOR_PINS
 
 
 def _draw_pins(canvas: Canvas, box: Box) -> None:
@@ -160,9 +180,8 @@ def _draw_pins(canvas: Canvas, box: Box) -> None:
     if len(box.pins) != len(box.ports):
         return
     first = _first_line(box)
-    room = box.frame - 2 - max(map(width, box.lines), default=0)
     lines = range(first, first + len(box.lines))
-    if room < ROOM_FOR_PINS and any(y in lines for y in box.ports):
+    if not _room_for_pins(box) and any(y in lines for y in box.ports):
         return
     for letter, y in zip(box.pins, box.ports, strict=True):
         canvas.write(box.x + 1, y, letter, "wire")

@@ -46,6 +46,8 @@ class _Excerpt:
         self._wires: dict[int, Wire] = {}
         self._bundles: list[Wire] = []
         for number, box in self._boxes.items():
+            if box.folds:
+                box.foot = folding.widest(number, box.name_inside)
             for node in folding.outputs(number):
                 wire = self._wires[node] = Wire(node, box, self._name_outside(box, node))
                 box.gives.append(wire)

@@ -7,11 +7,12 @@ an input of itself.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
 
+from mfdebug.core.circuit.cells import width
 from mfdebug.core.explain.scopes import Scope
 from miniflow.graph import Graph
 
@@ -39,6 +40,7 @@ class Folding:
         self._opened: dict[Scope, str] = {}
         self.groups: list[Group] = []
         self.group_of = [0] * len(graph.nodes)
+        self._widest: dict[int, int] = {}
         names = graph.names()
         for part in self._parts(scopes):
             group = Group(names[part], "node", (part,)) if isinstance(part, int) else _folded(part)
@@ -71,6 +73,13 @@ class Folding:
         while isinstance(part := scope.parts[scope.position(node)], Scope) and part in self._opened:
             found, scope = self._opened[part], part
         return found
+
+    def widest(self, number: int, text: Callable[[str], str]) -> int:
+        """Return the width of the longest text of a group's nodes; it is computed once."""
+        if number not in self._widest:
+            nodes = (self.graph.nodes[node] for node in self.groups[number].nodes)
+            self._widest[number] = max(width(text(node.label)) for node in nodes)
+        return self._widest[number]
 
     # Edges between groups ------------------------------------------------------------------
 

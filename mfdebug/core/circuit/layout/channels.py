@@ -109,7 +109,7 @@ def _balance(pins: Mapping[Wire, Pins], wire: Wire, others: Sequence[Wire]) -> i
 def _crossings(first: Pins, second: Pins) -> int:
     """Count the crossings of two wires, the first of which bends left of the second."""
     (low, high), (first_low, first_high) = second.span, first.span
-    crossed = sum(low < row < high for row in first.right)
+    crossed = sum([low < row < high for row in first.right])
     return crossed + (first_low < second.left < first_high)
 
 

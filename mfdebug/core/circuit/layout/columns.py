@@ -1,6 +1,6 @@
 """The columns of each layer: frames, names and shapes on the wires, room for numbers.
 
-There are seven spacings, from roomy to tight; a drawing takes the first with which it fits.
+There are eight spacings, from roomy to tight; a drawing takes the first with which it fits.
 """
 
 from __future__ import annotations
@@ -10,13 +10,15 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from mfdebug.core.circuit.boxes import Box, Item, Kind
-from mfdebug.core.circuit.cells import cut, cut_start, width
+from mfdebug.core.circuit.cells import cut, cut_name, width
 from miniflow.ops.base import Shape, shape_text
 from miniflow.text.scope_names import split_name
 
 # At most so many blocks of a run have a bar.
 MOST_BARS = 24
 BAR_LABEL = 6
+# No fold is wider for the name of a node in it.
+MOST_FOOT = 24
 # Beside the lines of a frame, for letters at its ports.
 ROOM_FOR_PINS = 4
 
@@ -25,11 +27,11 @@ ROOM_FOR_PINS = 4
 class Spacing:
     """How much room everything has, in cells.
 
-    `padding` is that inside frames and around names, `numbers` the width of a number, `stub` the
-    length of a wire at least, `names` the width of a name at most, `shapes` whether ops have their
-    shape on the wire, `pitch` the distance of columns in channels with few wires. With
-    `contributions` there is room before a port for what its box sends back, where the value at it
-    has several consumers.
+    `padding` is that inside frames and around names, `numbers` the least room for a number, `stub`
+    the length of a wire at least, `names` the width of a name at most, `shapes` whether ops have
+    their shape on the wire, `pitch` the distance of columns in channels with few wires, `feet`
+    whether folds are as wide as the names of the nodes in them. With `contributions` there is
+    room before a port for what its box sends back, where the value at it has several consumers.
     """
 
     padding: int
@@ -40,6 +42,7 @@ class Spacing:
     pitch: int = 1
     spare: int = 0
     contributions: bool = False
+    feet: bool = False
 
 
 _ROOMY, _NEAR = Spacing(1, 7, 3, 99, shapes=True, pitch=2), Spacing(0, 7, 2, 99, shapes=True)
@@ -48,6 +51,7 @@ SPACINGS = (
     replace(_NEAR, contributions=True),
     _ROOMY,
     _NEAR,
+    Spacing(0, 7, 1, 14, shapes=False),
     Spacing(0, 6, 1, 14, shapes=False),
     Spacing(0, 6, 1, 8, shapes=False),
     Spacing(0, 6, 1, 6, shapes=False),
@@ -73,13 +77,16 @@ def numbers_room(box: Box, spacing: Spacing) -> int:
     return spacing.numbers + (1 if box.framed else 0) + (1 if spacing.shapes else 0)
 
 
-def numbers_end(box: Box, end: int, spacing: Spacing) -> int:
-    """Return the column before which the numbers of a box end, in a layer up to `end`.
+def place(box: Box, x: int, end: int, spacing: Spacing) -> None:
+    """Put a box at the start of a layer from column `x` up to `end`, and its numbers at the end.
 
-    One cell is free after them, unless the tightest spacings need it.
+    They may take all cells beside the frame. One cell is free after them, unless the tightest
+    spacings need it.
     """
-    before = box.x + box.frame + (1 if box.framed else 0)
-    return end - 1 if end - 1 - before >= spacing.numbers else end
+    box.x = x
+    before = x + box.frame + (1 if box.framed else 0)
+    box.right = end - 1 if end - 1 - before >= spacing.numbers else end
+    box.room = box.right - before
 
 
 def layer_width(items: Sequence[Item], spacing: Spacing, shapes: Sequence[Shape] | None) -> int:
@@ -110,6 +117,8 @@ def _frame(box: Box, spacing: Spacing) -> int:
     if box.kind is Kind.REPEAT:
         bars = min(len(box.units), MOST_BARS)
         inner = max(width(box.label), bars + BAR_LABEL) + 2
+    if spacing.feet and box.foot:
+        inner = max(inner, min(box.foot, MOST_FOOT) + 2)
     padding = 2 * spacing.padding
     if len(box.pins) == len(box.ports) and box.ports != sorted(box.ports):
         # Without the letters of its pins a - b would read as b - a.
@@ -144,7 +153,7 @@ def _name(box: Box, spacing: Spacing) -> str:
     if box.kind is Kind.EXIT:
         return ""
     star = "*" if box.trained else ""
-    shorten = cut_start if len(split_name(box.label)) > 1 else cut
+    shorten = cut_name if len(split_name(box.label)) > 1 else cut
     name = shorten(box.label + star, spacing.names)
     padding = " " if spacing.padding and box.framed and name else ""
     return padding + name

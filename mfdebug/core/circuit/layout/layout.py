@@ -14,7 +14,7 @@ from mfdebug.core.circuit.layout.columns import (
     contributions_room,
     label_width,
     layer_width,
-    numbers_end,
+    place,
     track_pitch,
 )
 from mfdebug.core.circuit.layout.layers import assign_layers
@@ -117,8 +117,7 @@ class Rows:
             columns.append((x, end))
             for item in items:
                 if isinstance(item, Box):
-                    item.x = x
-                    item.right = numbers_end(item, end, spacing)
+                    place(item, x, end, spacing)
             x = end
             if layer < len(self._channels):
                 x += self._between(layer, spacing)

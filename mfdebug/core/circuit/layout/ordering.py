@@ -86,9 +86,11 @@ class _Ordering:
         for layer in range(1, len(self._layers)):
             before = self._at[layer - 1]
             ends = sorted(
-                (before[source], place)
-                for place, item in enumerate(self._layers[layer])
-                for source in self._left[layer][item]
+                [
+                    (before[source], place)
+                    for place, item in enumerate(self._layers[layer])
+                    for source in self._left[layer][item]
+                ]
             )
             total += _inversions([place for _, place in ends])
         return total
@@ -108,7 +110,7 @@ class _Ordering:
                 at: dict[Item, int] = at,
             ) -> float:
                 found = neighbours.get(item)
-                return sum(beside[other] for other in found) / len(found) if found else at[item]
+                return sum([beside[other] for other in found]) / len(found) if found else at[item]
 
             self._layers[layer].sort(key=mean)
             self._number(layer)

@@ -29,12 +29,13 @@ _MANY_BOXES = 80
 _TOO_MANY_BOXES, _TOO_MANY_PORTS, _TOO_MANY_PASSING = 300, 1500, 4000
 # If bands take more rows, repeated blocks are folded, even where the height is not bounded.
 _MOST_ROWS = 48
-# Columns that wires get at most where there is room.
-_SPARE = 6
+# Columns that the wires of a layer get at most where there is room: so many, or a part of the width
+# of the window.
+_SPARE, _SPARE_PART = 6, 1 / 13
 # What does not nearly fit is not tried with tighter spacings.
 _HOPELESS = 2.5
 # Spacings in which bands are tried, and that of a drawing that is scrolled.
-_BAND_SPACINGS, _SCROLL_SPACING = SPACINGS[3:5], SPACINGS[3]
+_BAND_SPACINGS, _SCROLL_SPACING = SPACINGS[3:6], SPACINGS[3]
 UNBOUNDED = 10**9
 
 
@@ -128,6 +129,11 @@ def _fitting(rows: Rows, shapes: Sequence[Shape] | None, width: int, height: int
         if found > _HOPELESS * width and not spacing.contributions:
             return None
         if found <= width:
-            spare = min(_SPARE, (width - found) // len(rows.layers))
+            if any(box.foot for box in rows.parts.boxes):
+                feet = replace(spacing, feet=True)
+                if (wider := rows.width(feet, shapes)) <= width:
+                    spacing, found = feet, wider
+            most = max(_SPARE, int(width * _SPARE_PART))
+            spare = min(most, (width - found) // len(rows.layers))
             return rows.laid_out(replace(spacing, spare=spare), shapes)
     return None

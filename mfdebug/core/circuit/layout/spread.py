@@ -34,7 +34,7 @@ def spread(wanted: Sequence[int], weights: Sequence[float], gaps: Sequence[int])
 
 def _weighted_median(members: Sequence[tuple[int, float]]) -> int:
     """Return the lower weighted median of sorted numbers with weights."""
-    half = sum(weight for _, weight in members) / 2
+    half = sum([weight for _, weight in members]) / 2
     total = 0.0
     for place, weight in members:
         total += weight
