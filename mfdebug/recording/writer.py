@@ -20,6 +20,7 @@ from mfdebug.recording.layout_plans import LayoutPlans
 from mfdebug.recording.new_run_file import RunFile
 from mfdebug.recording.output_rows import OutputRows
 from mfdebug.recording.records import Entry, Fault, Sharing, Structure
+from mfdebug.recording.run_bytes import write_rows
 from mfdebug.recording.schema import (
     AFTER_GAP,
     BODY_BYTES,
@@ -45,8 +46,6 @@ BATCH_BYTES = 8 << 20
 BATCH_SECONDS = 0.02
 # From so many bytes on, the body of a pass is committed after the rest of it.
 _LATE_BYTES = 256 << 10
-# A row of more bytes is not passed to SQLite as a parameter.
-_LARGE_BYTES = 1 << 20
 
 
 class RunWriter:
@@ -259,7 +258,7 @@ class RunWriter:
             heads = f"INSERT OR REPLACE INTO pass VALUES ({','.join('?' * 15)})"
             execute_many(heads, [self._head_row(head, body) for head in self._heads.values()])
             for table, rows in (("inputs", self._input_rows), ("body", self._body_rows)):
-                self._write_bytes(table, rows)
+                write_rows(self._connection, table, rows, self._committed)
             execute_many(
                 "INSERT OR REPLACE INTO final VALUES (?,?,?,?,?,?)", self._final_rows.values()
             )
@@ -338,26 +337,6 @@ class RunWriter:
         )
         text = None if head.fault is None else head.fault.decode()
         return (*row[:9], text, *row[10:14], row.computed_crc())
-
-    def _write_bytes(self, table: str, rows: dict[int, Bytes]) -> None:
-        execute_many = self._connection.executemany
-        full = [row for row in rows.items() if row[1]]
-        small = [row for row in full if len(row[1]) <= _LARGE_BYTES]
-        execute_many(f"INSERT OR REPLACE INTO {table} VALUES (?,?)", small)
-        if len(small) < len(full):
-            for number, data in full:
-                if len(data) > _LARGE_BYTES:
-                    self._write_large(table, number, data)
-        if len(full) < len(rows):
-            empty = [(n,) for n, data in rows.items() if not data and n < self._committed]
-            execute_many(f"DELETE FROM {table} WHERE number=?", empty)
-
-    def _write_large(self, table: str, number: int, data: Bytes) -> None:
-        """Write a row into a blob that is there: as a parameter SQLite would copy it twice."""
-        sql = f"INSERT OR REPLACE INTO {table} VALUES (?,zeroblob(?))"
-        self._connection.execute(sql, (number, len(data)))
-        with self._connection.blobopen(table, "data", number) as blob:
-            blob.write(data)
 
     def _write_output(self) -> None:
         execute_many = self._connection.executemany

@@ -8,7 +8,7 @@ from pathlib import Path
 from msgspec.structs import replace
 
 from mfdebug.core.commands.command import Command
-from mfdebug.core.commands.move import moved
+from mfdebug.core.commands.movement import moved
 from mfdebug.core.commands.table import COMMANDS, KEY_OF, find, split
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.script import Origin, Script, read_script, unreadable

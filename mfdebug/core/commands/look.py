@@ -67,7 +67,8 @@ def _print(session: Session, text: str) -> Reply:
 
 
 def _why(session: Session, text: str) -> Reply:
-    from mfdebug.core.explain.why import cause_data, cause_lines, why
+    from mfdebug.core.explain.cause_text import cause_data, cause_lines
+    from mfdebug.core.explain.why import why
 
     ref = chosen_number(session, text, "why [grad] NODE[i,j]")
     debugger = session.debugger

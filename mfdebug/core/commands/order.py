@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from mfdebug.core.commands.command import Argument, Command, Key
-from mfdebug.core.commands.move import moved
+from mfdebug.core.commands.movement import moved
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger

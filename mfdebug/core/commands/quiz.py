@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from mfdebug.core.breakpoints.stop import Hit
 from mfdebug.core.commands.command import Argument, Command
-from mfdebug.core.commands.move import moved
+from mfdebug.core.commands.movement import moved
 from mfdebug.core.format.table import text_lines
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session

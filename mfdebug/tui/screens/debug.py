@@ -357,15 +357,6 @@ class DebugScreen(QuizKeys):
             words = "this is the present node" if where.node is not None else words
             self.say(words)
 
-    def action_log(self) -> None:
-        """Toggle the logarithmic scale of the cost plot."""
-        plot = self.panels.cost
-        if not plot.display:
-            self.say(plot.why_hidden(keys_of(self)), "error")
-            return
-        plot.toggle_scale()
-        self.say(f"costs on {plot.scale}; {keys_of(self).name('log')} changes it")
-
     def on_descendant_focus(self) -> None:
         """Draw the focused panel's title in bold lines, and show its keys."""
         self.panels.draw_titles()

@@ -106,3 +106,14 @@ class PanelKeys(CommandScreen):
         if node.node is None:
             words = f"from the next node on, the previous pass is shown, too; {key} hides it"
         self.say(words if shown else "only the present pass is shown")
+
+    # The cost plot -----------------------------------------------------------------------
+
+    def action_log(self) -> None:
+        """Toggle the logarithmic scale of the cost plot."""
+        plot = self.panels.cost
+        if not plot.display:
+            self.say(plot.why_hidden(keys_of(self)), "error")
+            return
+        plot.toggle_scale()
+        self.say(f"costs on {plot.scale}; {keys_of(self).name('log')} changes it")

@@ -20,8 +20,9 @@ from textual.events import Resize
 from textual.strip import Strip
 from textual.widgets import Static
 
+from mfdebug.core.explain.cause_text import equation_lines
 from mfdebug.core.explain.meetings import meeting_lines
-from mfdebug.core.explain.why import Cause, equation_lines, why
+from mfdebug.core.explain.why import Cause, why
 from mfdebug.core.format.cells import cut_end
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, Freshness

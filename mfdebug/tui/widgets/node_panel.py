@@ -256,6 +256,24 @@ class NodePanel(LinesView, can_focus=True):
         """Where the entries of value and gradient are, in cells and lines of the content."""
         return self._content.spans if self._has_numbers else []
 
+    def notes(self) -> list[str]:
+        """Return words for the title line, the longest first: previous pass, lines not in view."""
+        hidden, key = self._hidden_words(), keys_of(self).name("compare")
+        words = {None: "", False: f"{key} previous pass", True: f"{key} hides the previous"}
+        before = words[self.compares]
+        return ["  ".join(filter(None, (before, hidden))), hidden, before]
+
+    def _hidden_words(self) -> str:
+        """Return how many lines are out of view, and the keys that show them."""
+        above, below = self.hidden_lines
+        keys = keys_of(self)
+        parts = [
+            f"{count} {words}: {keys.name(key)}"
+            for count, words, key in ((above, "above", "node-up"), (below, "below", "node-down"))
+            if count and keys.of(key)
+        ]
+        return f"lines {', '.join(parts)}" if parts else ""
+
     @property
     def hidden_lines(self) -> tuple[int, int]:
         """How many lines are above and below those in view."""

@@ -13,7 +13,6 @@ from textual.widget import Widget
 
 from mfdebug.core.commands.live_modules import LiveModules
 from mfdebug.core.session.session import Session
-from mfdebug.tui.keys import keys_of
 from mfdebug.tui.run_progress import RunProgress
 from mfdebug.tui.widgets.arrangement import (
     HIGH,
@@ -210,31 +209,13 @@ class Panels(Horizontal):
         """Draw the title lines to their width, that of the focused panel in bold."""
         focused = self.screen.focused
         for title in self.query(PanelTitle):
-            notes = self._node_notes() if title.panel == "node" else []
+            notes = self.node.notes() if title.panel == "node" else []
             if title.panel == "circuit" and self.shows_circuit:
                 notes = self.circuit.notes()
             headings = self.order.headings if title.panel == "order" else ()
             title.draw(None if focused is None else focused.id, headings, notes)
         self.cost.draw_title(focused=focused is self.cost)
         self.plot.draw_title(focused=focused is self.plot)
-
-    def _node_notes(self) -> list[str]:
-        """Return what the node's title ends on: the previous pass, then what is out of view."""
-        hidden, key = self._hidden_words(), keys_of(self).name("compare")
-        words = {None: "", False: f"{key} previous pass", True: f"{key} hides the previous"}
-        before = words[self.node.compares]
-        return ["  ".join(filter(None, (before, hidden))), hidden, before]
-
-    def _hidden_words(self) -> str:
-        """Return how many lines of the node panel are out of view, and the keys that show them."""
-        above, below = self.node.hidden_lines
-        keys = keys_of(self)
-        parts = [
-            f"{count} {words}: {keys.name(key)}"
-            for count, words, key in ((above, "above", "node-up"), (below, "below", "node-down"))
-            if count and keys.of(key)
-        ]
-        return f"lines {', '.join(parts)}" if parts else ""
 
     @property
     def ring(self) -> list[Widget]:

@@ -11,7 +11,8 @@ from textual.geometry import Size
 from textual.message import Message
 from textual.strip import Strip
 
-from mfdebug.core.explain.why import Cause, term_table
+from mfdebug.core.explain.cause_text import term_table
+from mfdebug.core.explain.why import Cause
 from mfdebug.core.format.table import Fitted
 from mfdebug.tui.terminal.text_fitting import fit
 from mfdebug.tui.widgets.lines import LinesView

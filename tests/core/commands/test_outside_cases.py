@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from mfdebug.cli.main import main
+from mfdebug.core.explain.cause_text import cause_lines
 from mfdebug.core.explain.check_report import check_data
-from mfdebug.core.explain.why import cause_lines, why
+from mfdebug.core.explain.why import why
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import EntryRef

@@ -12,9 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mfdebug.core.explain.cause_text import cause_lines
 from mfdebug.core.explain.moment_text import explain
 from mfdebug.core.explain.updates import assignments
-from mfdebug.core.explain.why import cause_lines, why
+from mfdebug.core.explain.why import why
 from mfdebug.core.expressions.ast import NotComputed
 from mfdebug.core.expressions.names import word_typed
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger

@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.commands.status import status
+from mfdebug.core.explain.cause_text import cause_lines
 from mfdebug.core.explain.moment_text import explain
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.report import report, role_of
-from mfdebug.core.explain.why import cause_lines, why
+from mfdebug.core.explain.why import why
 from mfdebug.core.format.formula_letters import Letters
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger, Freshness

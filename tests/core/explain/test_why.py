@@ -12,15 +12,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.explain.why import (
-    MAX_IN_ORDER,
-    MAX_TERMS,
-    Cause,
-    EntryRef,
-    cause_data,
-    cause_lines,
-    why,
-)
+from mfdebug.core.explain.cause_text import cause_data, cause_lines
+from mfdebug.core.explain.why import MAX_IN_ORDER, MAX_TERMS, Cause, EntryRef, why
 from mfdebug.core.expressions.ast import NotComputed
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger, Freshness

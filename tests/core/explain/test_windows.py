@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mfdebug.core.explain.cause_text import cause_data, cause_lines
 from mfdebug.core.explain.meetings import Meeting, meeting_lines
 from mfdebug.core.explain.moment_text import explain
-from mfdebug.core.explain.why import cause_data, cause_lines, why
+from mfdebug.core.explain.why import why
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import EntryRef

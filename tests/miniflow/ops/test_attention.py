@@ -11,7 +11,8 @@ import pytest
 
 import miniflow as mf
 from mfdebug.core.breakpoints.nonfinite import find_nonfinite
-from mfdebug.core.explain.why import cause_lines, why
+from mfdebug.core.explain.cause_text import cause_lines
+from mfdebug.core.explain.why import why
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.entry_ref import EntryRef
 from miniflow.errors import ShapeError

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mfdebug.core.explain.why import cause_lines, why
+from mfdebug.core.explain.cause_text import cause_lines
+from mfdebug.core.explain.why import why
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.entry_ref import EntryRef
 from miniflow.errors import GraphError, ShapeError
