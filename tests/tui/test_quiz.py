@@ -11,7 +11,7 @@ from mfdebug.opening.shipped import shipped
 from mfdebug.tui.widgets.help_text import HelpText
 from mfdebug.tui.widgets.prompt import Prompt
 from tests.support.app_driver import Driver, ask, left, opened, right, row_of
-from tests.support.sizes import pick
+from tests.support.sizes import pick, some
 
 ASKED = "What does f send to two?"
 
@@ -219,7 +219,7 @@ async def test_the_score_is_not_broken_over_two_lines() -> None:
 MOST = pick(7, 3)
 
 
-@pytest.mark.parametrize("name", [graph.name for graph in shipped()])
+@pytest.mark.parametrize("name", some([graph.name for graph in shipped()], 12))
 async def test_no_screen_with_a_question_shows_the_answer_or_the_rule(name: str) -> None:
     """Of any shipped graph: what is needed is there, and what is asked for is hidden."""
     async with opened(name) as driver:
