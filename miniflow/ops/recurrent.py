@@ -271,7 +271,9 @@ def _flat(x: Array) -> Array:
 
 def sigmoid_calls(do: Calls, x: Array, out: Array) -> None:
     """List the calls of Sigmoid, in its order."""
-    do(np.negative, x, out)
+    # Not np.negative: in NumPy 2.4 it is wrong from column to column, if rows are 16 bytes
+    # (float32) or 64 bytes (float64).
+    do(np.multiply, x, -1.0, out)
     do(np.exp, out, out)
     do(np.add, out, 1.0, out)
     do(np.reciprocal, out, out)
