@@ -15,18 +15,12 @@ from miniflow import unroll as module
 from miniflow.errors import GraphError
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
-from miniflow.ops import OPS, Dropout, Mul, Sum
-from miniflow.plans.arrays import ArrayPlan
+from miniflow.ops import OPS, Mul, Sum
 from miniflow.unroll import unroll
+from tests.support.one_pass import one_pass
 from tests.support.op_cases import cases
+from tests.support.recurrent_layers import sequences
 from tests.support.sizes import examples
-
-
-def passed(graph: Graph) -> ArrayPlan:
-    plan = ArrayPlan(graph, graph.shapes())
-    plan.feed(0)
-    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
-    return plan
 
 
 @pytest.mark.parametrize("name", ["RNN", "LSTM", "GRU"])
@@ -44,28 +38,11 @@ def test_all_numbers_are_those_of_the_layer(name: str, data: st.DataObject) -> N
     opened, inner = unroll(graph, "op")
     assert [name for name in opened.names() if name not in inner] == graph.names()
     assert all(name.startswith("op/") for name in inner)
-    plans = passed(graph), passed(opened)
+    plans = one_pass(graph), one_pass(opened)
     for label, i in graph.by_name.items():
         there = opened.by_name[label]
         np.testing.assert_array_equal(plans[1].value(there), plans[0].value(i))
         np.testing.assert_array_equal(plans[1].gradient(there), plans[0].gradient(i))
-
-
-def sequences(kind: str, steps: int = 6) -> Graph:
-    """A layer among other nodes, with data, dropout and a state that is kept."""
-    rng = np.random.default_rng(2)
-    gates = len(OPS[kind].gates)  # type: ignore[attr-defined]
-    x, target = Input("x", shape=(None, steps, 2)), Input("target", shape=(None, steps, 3))
-    shapes = {"W_ih": (gates * 3, 2), "W_hh": (gates * 3, 3), "b_ih": (gates * 3,), "b_hh": ()}
-    weights = [mf.parameter(rng.normal(size=s), name) for name, s in shapes.items()]
-    before = Dropout(x, rate=0.2, name="before")
-    turned = mf.ops.Transpose(before, axes=[1, 0, 2], name="turned")
-    layer = OPS[kind](turned, *weights, name="layer")
-    back = mf.ops.Transpose(Dropout(layer, rate=0.2), axes=[1, 0, 2])
-    tables = {x: rng.normal(size=(8, steps, 2)), target: rng.normal(size=(8, steps, 3))}
-    return Graph.of(
-        mf.mse(target, back, name="cost"), feeds=tables, optimizer=mf.Adam(0.02), batch_size=4
-    )
 
 
 @pytest.mark.parametrize("kind", ["RNN", "LSTM", "GRU"])

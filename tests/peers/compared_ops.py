@@ -17,7 +17,7 @@ from miniflow.node import Input
 from miniflow.ops import OPS
 from miniflow.ops.arithmetic import Mul
 from miniflow.ops.reduce import Sum
-from miniflow.plans.arrays import ArrayPlan
+from tests.support.one_pass import one_pass
 
 torch: Any = pytest.importorskip("torch", reason="needs PyTorch: pip install -e '.[test,peers]'")
 
@@ -76,9 +76,7 @@ def ours(case: Case, inputs: list[Array], weights: Array, dtype: str) -> list[Ar
     nodes = [Input(f"x{i}", value=value, trainable=True) for i, value in enumerate(inputs)]
     op = OPS[case.op](*nodes, name="op", **case.attributes)
     graph = Graph.of(Sum(Mul(op, Input("weights", value=weights)), name="cost"), dtype=dtype)
-    plan = ArrayPlan(graph, graph.shapes())
-    plan.feed(0)
-    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+    plan = one_pass(graph)
     return [
         plan.value(graph.index[op]).copy(),
         *(plan.gradient(graph.index[node]).copy() for node in nodes),

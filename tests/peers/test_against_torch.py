@@ -18,8 +18,8 @@ from miniflow.node import Input
 from miniflow.ops import OPS
 from miniflow.ops.arithmetic import Mul
 from miniflow.ops.reduce import Sum
-from miniflow.plans.arrays import ArrayPlan
 from tests.peers.compared_ops import EDGES, EDGES32, Array, Case, compare
+from tests.support.one_pass import one_pass
 
 torch: Any = pytest.importorskip("torch", reason="needs PyTorch: pip install -e '.[test,peers]'")
 nn = torch.nn.functional
@@ -278,9 +278,7 @@ def test_softmax_cross_entropy(dtype: str) -> None:
         classes = rng.integers(4, size=6)
         nodes = [Input("s", value=scores, trainable=True), Input("y", value=classes.astype(dtype))]
         graph = Graph.of(OPS["SoftmaxCrossEntropy"](*nodes, name="cost"), dtype=dtype)
-        plan = ArrayPlan(graph, graph.shapes())
-        plan.feed(0)
-        plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+        plan = one_pass(graph)
         tensor = torch.tensor(scores, requires_grad=True)
         cost = nn.cross_entropy(tensor, torch.tensor(classes))
         cost.backward()
@@ -298,9 +296,7 @@ def test_binary_cross_entropy(dtype: str) -> None:
         wanted = rng.integers(2, size=(6, 1)).astype(dtype)
         nodes = [Input("y", value=wanted), Input("a", value=shares, trainable=True)]
         graph = Graph.of(OPS["BinaryCrossEntropy"](*nodes, name="cost"), dtype=dtype)
-        plan = ArrayPlan(graph, graph.shapes())
-        plan.feed(0)
-        plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+        plan = one_pass(graph)
         tensor = torch.tensor(shares, requires_grad=True)
         cost = nn.binary_cross_entropy(tensor, torch.tensor(wanted))
         cost.backward()
@@ -318,9 +314,7 @@ def test_sigmoid_cross_entropy(dtype: str) -> None:
         wanted = rng.integers(2, size=(6, 1)).astype(dtype)
         nodes = [Input("y", value=wanted), Input("z", value=logits, trainable=True)]
         graph = Graph.of(OPS["SigmoidCrossEntropy"](*nodes, name="cost"), dtype=dtype)
-        plan = ArrayPlan(graph, graph.shapes())
-        plan.feed(0)
-        plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+        plan = one_pass(graph)
         tensor = torch.tensor(logits, requires_grad=True)
         cost = nn.binary_cross_entropy_with_logits(tensor, torch.tensor(wanted))
         cost.backward()
@@ -340,9 +334,7 @@ def test_take_is_an_embedding(shape: tuple[int, ...], dtype: str) -> None:
     op = OPS["Take"](x, found, name="op")
     weights = rng.standard_normal((*shape, 3)).astype(dtype)
     graph = Graph.of(Sum(Mul(op, Input("weights", value=weights)), name="cost"), dtype=dtype)
-    plan = ArrayPlan(graph, graph.shapes())
-    plan.feed(0)
-    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+    plan = one_pass(graph)
     tensor = torch.tensor(table, requires_grad=True)
     value = nn.embedding(torch.tensor(rows), tensor)
     (value * torch.tensor(weights)).sum().backward()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -50,6 +52,35 @@ def loaded_by(code: str) -> set[str]:
 def modules_below(package: str) -> list[str]:
     files = sorted((ROOT / package).rglob("*.py"))
     return [".".join(file.relative_to(ROOT).with_suffix("").parts) for file in files]
+
+
+def imported_by(file: Path) -> set[str]:
+    """Return the modules that a file imports, and `module.name` of each name from one."""
+    found = set()
+    for node in ast.walk(ast.parse(file.read_bytes())):
+        if isinstance(node, ast.Import):
+            found.update(alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            found.update(f"{node.module or ''}.{alias.name}" for alias in node.names)
+    return found
+
+
+def test_what_tests_share_is_not_in_a_test_module() -> None:
+    names = {file.stem for file in (ROOT / "tests").rglob("test_*.py")}
+    # The programs among them are not ours to order, and some have errors on purpose.
+    files = [
+        file
+        for folder in ("tests", "benchmarks", "examples")
+        for file in sorted((ROOT / folder).rglob("*.py"))
+        if "programs" not in file.relative_to(ROOT).parts
+    ]
+    found = [
+        f"{file.relative_to(ROOT)}: {name}"
+        for file in files
+        for name in sorted(imported_by(file))
+        if names & set(name.split("."))
+    ]
+    assert found == []
 
 
 def test_miniflow_knows_no_debugger_and_no_terminal() -> None:

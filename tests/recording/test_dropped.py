@@ -10,7 +10,7 @@ import pytest
 
 from mfdebug.core.session.session import Session
 from mfdebug.recording.records import Structure
-from tests.recording.test_functions import called, session_of, tensor
+from tests.recording.function_records import called, session_of, tensor
 
 X = np.array([[1.0, -2.0, 3.0], [0.0, 0.0, 0.5]])
 KEPT = np.array([[1, 0, 1], [1, 0, 0]])

@@ -12,7 +12,7 @@ from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import load_graph
 from mfdebug.tui.app import DebuggerApp
 from miniflow.errors import MiniflowError
-from tests.recording.test_functions import B, W, X, network, numbers, session_of
+from tests.recording.function_records import B, W, X, network, numbers, session_of
 from tests.support.screen_text import screen_text
 
 

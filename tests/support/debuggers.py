@@ -12,9 +12,9 @@ from mfdebug.core.timeline.debugger import Debugger, Edit, Freshness
 from mfdebug.core.timeline.timeline import Phase
 from miniflow.graph import Graph, Training
 from miniflow.node import Input
-from miniflow.ops import MSE, Dropout, Linear, Mul, Sigmoid, Sum
+from miniflow.ops import MSE, BatchNorm, Dropout, Linear, Mul, Sigmoid, Sum
 from miniflow.training.data import Data
-from miniflow.training.optimizers import Optimizer
+from miniflow.training.optimizers import Adam, Optimizer
 from tests.support import sizes
 from tests.support.op_cases import Case
 
@@ -49,6 +49,20 @@ def network(optimizer: Optimizer, sampling: str = "replacement", dtype: str = "f
     data = Data({"X": rng.normal(size=(20, 3)), "y": rng.normal(size=(20, 1))})
     training = Training(optimizer, batch_size=6, sampling=sampling, seed=5)  # type: ignore[arg-type]
     return Graph.of(cost, training=training, data=data, dtype=dtype)
+
+
+def normalised(dtype: str = "float64", channels: int = 3) -> Graph:
+    """A network with two BatchNorms, one after the other, on random batches."""
+    rng = np.random.default_rng(8)
+    X, t = Input("X"), Input("t")
+    W = Input("W", value=rng.normal(size=(2, channels)), trainable=True)
+    b = Input("b", value=np.zeros(channels), trainable=True)
+    gain = Input("gain", value=np.ones(channels), trainable=True)
+    first = BatchNorm(Linear(X, W, b, name="l"), gain, name="first")
+    second = BatchNorm(Sigmoid(first, name="s"), momentum=0.3, name="second")
+    feeds = {X: rng.normal(1, 2, size=(11, 2)), t: rng.normal(size=(11, channels))}
+    cost = MSE(t, second, name="cost")
+    return Graph.of(cost, feeds=feeds, batch_size=4, optimizer=Adam(0.05), seed=2, dtype=dtype)
 
 
 def debugger_of(

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch")
 
 from mfdebug.opening.runs import open_run
-from tests.torch.test_live import debug, run
+from tests.torch.written import debug, run
 
 # A backward that is wrong, one that is right and takes more than tensors, one of two results, one
 # that cannot compute in float64, one that draws, and functions of PyTorch without a rule.

@@ -25,8 +25,8 @@ from mfdebug.recording.passes import RecordedPass
 from mfdebug.recording.reader import RunReader
 from miniflow.errors import MiniflowError
 from miniflow.files import load
-from tests.core.explain.test_equations import judge_why, lookup_in
 from tests.support.equations import Judgement
+from tests.support.judged_texts import judge_why, lookup_in
 from tests.support.paths import ROOT
 from tests.support.sizes import pick
 from tests.torch.function_cases import UNRULED, cases

@@ -10,7 +10,7 @@ pytest.importorskip("torch")
 
 from mfdebug.opening.programs import open_program
 from mfdebug.running.runnable import Runnable
-from tests.torch.test_live import debug
+from tests.torch.written import debug
 
 # Its layers are in a plain list, so the optimizer is not given their parameters.
 UNREGISTERED = """

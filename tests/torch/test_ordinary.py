@@ -11,7 +11,7 @@ from mfdebug.core.explain.moment_text import explain
 from mfdebug.core.explain.summary import summary_of
 from mfdebug.recording.debugger import RecordedDebugger, RecordedLines
 from mfdebug.recording.reader import RunReader
-from tests.torch.test_live import run
+from tests.torch.written import run
 
 RECORD = ("-P", "-m", "mfdebug", "record", "--every", "1", "program.py", "-o", "run.mfrun")
 PROGRAM = """

@@ -9,7 +9,7 @@ import pytest
 pytest.importorskip("torch")
 
 from mfdebug.opening.runs import open_run
-from tests.torch.test_live import MODEL, run, steps
+from tests.torch.written import MODEL, run, steps
 
 RECORD = ("-P", "-m", "mfdebug", "record", "-o", "run.mfrun", "program.py")
 

@@ -11,7 +11,7 @@ from mfdebug.opening.sessions import session_of
 from mfdebug.tui.app import DebuggerApp
 from mfdebug.tui.screens.demo import DemoScreen
 from mfdebug.tui.screens.text import TextScreen
-from tests.miniflow.test_unroll import sequences
+from tests.support.recurrent_layers import sequences
 from tests.tui.demo_show import Show, played
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.miniflow.test_unroll import sequences
 from tests.support.app_driver import ask, opened, row_of
+from tests.support.recurrent_layers import sequences
 
 
 async def test_the_key_opens_a_layer_and_closes_it() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from mfdebug.core.session.session import Session
-from tests.core.commands.test_look import session
+from tests.core.commands.sessions import session
 
 
 def answers(opened: Session, *lines: str) -> str:

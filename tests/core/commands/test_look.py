@@ -20,15 +20,8 @@ from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import MSE, Linear, Mul, Sigmoid
+from tests.core.commands.sessions import session
 from tests.support.sizes import examples
-
-
-def session(graph: str = "xor", *lines: str) -> Session:
-    run = open_session(ComputedDebugger(load_graph(graph)))
-    for line in lines:
-        run.run(line)
-    return run
-
 
 # Last ------------------------------------------------------------------------------------
 

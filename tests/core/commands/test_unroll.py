@@ -16,8 +16,8 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import DebuggerError, Freshness
 from miniflow.errors import MiniflowError
-from tests.miniflow.test_unroll import sequences
 from tests.support.debuggers import state
+from tests.support.recurrent_layers import sequences
 from tests.support.sizes import examples, some
 
 

@@ -12,12 +12,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mfdebug.core.explain.cause_text import cause_lines
 from mfdebug.core.explain.moment_text import explain
 from mfdebug.core.explain.updates import assignments
 from mfdebug.core.explain.why import why
-from mfdebug.core.expressions.ast import NotComputed
-from mfdebug.core.expressions.names import word_typed
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import Attribute, EntryRef
@@ -31,19 +28,12 @@ from miniflow.training.optimizers import SGD, Adagrad, Adam, AdamW, Momentum, RM
 from miniflow.training.schedules import Cosine
 from tests.support.debuggers import debugger_of, nodes_asked
 from tests.support.equations import Judgement
+from tests.support.judged_texts import judge_why, lookup_in
 from tests.support.op_cases import cases
 from tests.support.paths import ROOT
 from tests.support.sizes import examples, pick, some
 
 GRAPHS = sorted((ROOT / "graphs").glob("*.json"))
-
-
-def lookup_in(debugger: Debugger) -> Any:
-    def lookup(name: str, gradient: bool) -> Any:
-        node = debugger.graph.by_name[name]
-        return debugger.state.gradient(node) if gradient else debugger.state.value(node)
-
-    return lookup
 
 
 def judgement_of(debugger: Debugger) -> Judgement:
@@ -53,20 +43,6 @@ def judgement_of(debugger: Debugger) -> Judgement:
 
 def judge_explain(judgement: Judgement, debugger: Debugger, index: tuple[int, ...] | None) -> None:
     judgement.judge(explain(debugger, index), lookup_in(debugger))
-
-
-def judge_why(judgement: Judgement, debugger: Debugger, ref: EntryRef) -> None:
-    try:
-        cause = why(debugger, ref)
-    except NotComputed:
-        return
-    moments = {source.moment for term in cause.terms for source in term.leads_to}
-    at = max((moment or debugger.moment for moment in moments), default=debugger.moment)
-    with debugger.visiting(at):
-        words = {word_typed("lr", debugger.graph.by_name): debugger.state.learning_rate}
-        # A row of the table of terms has the term and the sum so far before its equation.
-        lines = [re.split(" {2,}", line)[-1] for line in cause_lines(cause, debugger)]
-        judgement.judge(lines, lookup_in(debugger), words)
 
 
 def judge_all(judgement: Judgement, debugger: Debugger, entries: int) -> None:

@@ -15,7 +15,7 @@ from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import BatchNorm, LayerNorm, Mul, RMSNorm, Sum
-from tests.core.timeline.test_lasting import normalised
+from tests.support.debuggers import normalised
 
 ROWS = [[1.0, 2.0, 6.0], [0.0, -1.0, 4.0]]
 

@@ -20,7 +20,7 @@ from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import GRU, LSTM, OPS, RNN, Mul, Sum
 from miniflow.ops.recurrent import Recurrent
-from tests.miniflow.ops.test_recurrent import waves, weights
+from tests.support.recurrent_layers import waves, weights
 
 
 def opened(kind: type[Recurrent], **attributes: Any) -> Session:

@@ -13,30 +13,11 @@ from hypothesis import strategies as st
 
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from miniflow.files import load, save
-from miniflow.graph import Graph
-from miniflow.node import Input
-from miniflow.ops import MSE, BatchNorm, Linear, Sigmoid
-from miniflow.training.optimizers import Adam
-from tests.support.debuggers import state
+from miniflow.ops import BatchNorm
+from tests.support.debuggers import normalised, state
 from tests.support.sizes import examples
 
 LAST = 60
-
-
-def normalised(dtype: str = "float64", channels: int = 3) -> Graph:
-    """A network with two BatchNorms, one after the other, on random batches."""
-    rng = np.random.default_rng(8)
-    X, t = Input("X"), Input("t")
-    W = Input("W", value=rng.normal(size=(2, channels)), trainable=True)
-    b = Input("b", value=np.zeros(channels), trainable=True)
-    gain = Input("gain", value=np.ones(channels), trainable=True)
-    first = BatchNorm(Linear(X, W, b, name="l"), gain, name="first")
-    second = BatchNorm(Sigmoid(first, name="s"), momentum=0.3, name="second")
-    feeds = {X: rng.normal(1, 2, size=(11, 2)), t: rng.normal(size=(11, channels))}
-    cost = MSE(t, second, name="cost")
-    return Graph.of(cost, feeds=feeds, batch_size=4, optimizer=Adam(0.05), seed=2, dtype=dtype)
-
-
 STEPPED: dict[str, list[Any]] = {}
 
 

@@ -19,7 +19,7 @@ from miniflow.errors import ShapeError
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Attention, Mul, Sum
-from miniflow.plans.arrays import ArrayPlan
+from tests.support.one_pass import one_pass
 
 Q = [[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]]
 K = [[1.0, 0.5], [-0.5, 2.0], [0.25, -1.0]]
@@ -36,9 +36,7 @@ def graph_of(values: list[Any], upstream: Any, **attributes: Any) -> Graph:
 def found(values: list[Any], upstream: Any = UPSTREAM, **attributes: Any) -> list[Any]:
     """Return the value and the gradient of each input."""
     graph = graph_of(values, upstream, **attributes)
-    plan = ArrayPlan(graph, graph.shapes())
-    plan.feed(0)
-    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+    plan = one_pass(graph)
     return [
         plan.value(graph.by_name["a"]).copy(),
         *(plan.gradient(graph.by_name[name]).copy() for name in "qkvM"[: len(values)]),

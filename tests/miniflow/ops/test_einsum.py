@@ -16,7 +16,7 @@ from miniflow.errors import GraphError, ShapeError
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import Mul, Sum
-from miniflow.plans.arrays import ArrayPlan
+from tests.support.one_pass import one_pass
 
 A = [[1.0, 2.0, -1.0], [0.5, -2.0, 3.0], [4.0, 0.0, 1.0]]
 B = [2.0, -1.0, 0.5]
@@ -55,9 +55,7 @@ def test_it_is_pytorchs(equation: str, operands: str, value: Any, of_a: Any, of_
     shape = np.shape(value)
     weights = np.arange(1.0, np.size(value) + 1).reshape(shape)
     graph = Graph.of(Sum(Mul(op, Input("w", value=weights)), name="cost"))
-    plan = ArrayPlan(graph, graph.shapes())
-    plan.feed(0)
-    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+    plan = one_pass(graph)
     np.testing.assert_allclose(plan.value(graph.index[op]), value, rtol=1e-14)
     for name, wanted in (("a", of_a), ("b", of_b)):
         np.testing.assert_allclose(plan.gradient(graph.by_name[name]), wanted, rtol=1e-14)
@@ -67,9 +65,7 @@ def test_many_products_give_the_numbers_of_few() -> None:
     rng = np.random.default_rng(0)
     x, y, z = (Input(n, value=rng.normal(size=(20, 20))) for n in "xyz")
     graph = Graph.of(Sum(mf.einsum("ij,jk,kl->il", x, y, z, name="op"), name="cost"))
-    plan = ArrayPlan(graph, graph.shapes())
-    plan.feed(0)
-    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+    plan = one_pass(graph)
     np.testing.assert_allclose(plan.value(graph.by_name["op"]), x.value @ y.value @ z.value)
     np.testing.assert_allclose(
         plan.gradient(graph.by_name["y"]), np.outer(x.value.sum(0), z.value.sum(1))

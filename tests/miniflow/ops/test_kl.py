@@ -16,7 +16,7 @@ from mfdebug.core.timeline.entry_ref import EntryRef
 from miniflow.errors import ShapeError
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.plans.arrays import ArrayPlan
+from tests.support.one_pass import one_pass
 
 LOGS = [[-0.5, -1.0, -2.0], [-3.0, -0.25, -1.5]]
 TARGET = [[0.25, 0.25, 0.5], [0.0, 0.875, 0.125]]
@@ -27,9 +27,7 @@ def found(logs: Any, target: Any, **attributes: Any) -> list[Any]:
     """Return the cost and the gradients."""
     op = mf.kl(Input("l", value=logs), Input("p", value=target), name="kl", **attributes)
     graph = Graph.of(op)
-    plan = ArrayPlan(graph, graph.shapes())
-    plan.feed(0)
-    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+    plan = one_pass(graph)
     return [plan.cost(), *(plan.gradient(graph.by_name[name]).copy() for name in "lp")]
 
 

@@ -19,8 +19,8 @@ from miniflow.gradcheck import check
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import Expand, Mul, Slice, Split, Stack, Sum, Take, Tile
-from miniflow.plans.arrays import ArrayPlan
 from miniflow.plans.compile import compile_plan
+from tests.support.one_pass import one_pass
 
 
 def value_and_gradients(op: Node) -> list[Any]:
@@ -29,9 +29,7 @@ def value_and_gradients(op: Node) -> list[Any]:
     shape = graph.shapes()[-1]
     upstream = Input("upstream", value=np.arange(1.0, math.prod(shape) + 1).reshape(shape))
     graph = Graph.of(Sum(Mul(op, upstream), name="cost"))
-    plan = ArrayPlan(graph, graph.shapes())
-    plan.feed(0)
-    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+    plan = one_pass(graph)
     at = graph.index[op]
     return [plan.value(at).tolist(), *(plan.gradient(i).tolist() for i in graph.inbound[at])]
 

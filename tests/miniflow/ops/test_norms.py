@@ -18,37 +18,11 @@ import pytest
 from miniflow.errors import GraphError, ShapeError
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, Mul, Op, RMSNorm, Sum
-from miniflow.plans.arrays import ArrayPlan
+from miniflow.ops import BatchNorm, GroupNorm, InstanceNorm, LayerNorm, Op, RMSNorm
+from tests.miniflow.ops.norms import B4, CHANNELS, W4, batch_norm, inputs, passed
 
 ROWS = np.array([[1.0, 2, 4], [0, -1, 3]])
-CHANNELS = np.array([[[1.0, 2], [4, 0], [-1, 3], [2, 2]], [[0.5, 1.5], [2, -2], [3, 1], [0, -1]]])
 W3, B3 = [1.0, 2.0, -1.0], [0.5, 0.0, -0.5]
-W4, B4 = [1.0, 2.0, -1.0, 0.5], [0.5, 0.0, -0.5, 1.0]
-RUNNING = {"running_mean": np.array([0.5, -1, 2, 0]), "running_var": np.array([2.0, 0.5, 1, 4])}
-
-
-def passed(op: Op) -> ArrayPlan:
-    """Return the plan of an op after a pass for the gradients -1 to 2 of its value."""
-    shape = op.inbound_nodes[0].value.shape
-    upstream = Input("upstream", value=np.linspace(-1, 2, math.prod(shape)).reshape(shape))
-    graph = Graph.of(Sum(Mul(op, upstream)))
-    plan = ArrayPlan(graph, graph.shapes())
-    plan.feed(0)
-    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
-    return plan
-
-
-def inputs(x: Any, *weights: Any) -> list[Input]:
-    values = [np.asarray(value, np.float64) for value in (x, *weights)]
-    return [Input(name, value=value) for name, value in zip("xwb", values, strict=False)]
-
-
-def batch_norm(**attributes: Any) -> BatchNorm:
-    op = BatchNorm(*inputs(CHANNELS, W4, B4), name="op", **attributes)
-    op.state = RUNNING
-    return op
-
 
 THEIRS = json.loads(Path(__file__).with_name("norms_by_pytorch.json").read_text())
 OURS: dict[str, Callable[[], Op]] = {

@@ -15,7 +15,7 @@ from miniflow.errors import GraphError, ShapeError
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import Mul, Pad, Resize, Sum
-from miniflow.plans.arrays import ArrayPlan
+from tests.support.one_pass import one_pass
 
 X = [[1.0, -2.0, 4.0], [0.5, 3.0, -1.0]]
 
@@ -26,9 +26,7 @@ def found(op: type[Node], x: Any = X, **attributes: Any) -> list[Any]:
     shape = Graph.of(node).shapes()[-1]
     weights = np.arange(1.0, np.prod(shape) + 1).reshape(shape)
     graph = Graph.of(Sum(Mul(node, Input("w", value=weights)), name="cost"))
-    plan = ArrayPlan(graph, graph.shapes())
-    plan.feed(0)
-    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+    plan = one_pass(graph)
     return [plan.value(graph.by_name["op"]).copy(), plan.gradient(graph.by_name["x"]).copy()]
 
 
@@ -151,9 +149,7 @@ def test_an_infinite_gradient_goes_to_its_neighbours_alone(entries: int) -> None
     weights = np.ones(2 * entries)
     weights[5] = np.inf
     graph = Graph.of(Sum(Mul(node, Input("w", value=weights)), name="cost"))
-    plan = ArrayPlan(graph, graph.shapes())
-    plan.feed(0)
-    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+    plan = one_pass(graph)
     finite = np.isfinite(plan.gradient(graph.by_name["x"]))
     assert np.flatnonzero(~finite).tolist() == [2, 3]
 

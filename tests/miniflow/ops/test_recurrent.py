@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +15,10 @@ from miniflow.node import Input, Node
 from miniflow.ops import GRU, LSTM, OPS, RNN, Concat, Mul, Slice, Sum, Take
 from miniflow.ops.recurrent import Recurrent
 from miniflow.plans.arrays import ArrayPlan
+from tests.support.one_pass import one_pass
+from tests.support.recurrent_layers import waves, weights
 
 KINDS = [RNN, LSTM, GRU]
-
-
-def waves(*shape: int, start: int = 0) -> Any:
-    return np.sin(np.arange(math.prod(shape), dtype=np.float64) + start).reshape(shape)
-
-
-def weights(kind: type[Recurrent], entries: int = 2, units: int = 2) -> list[Input]:
-    rows = len(kind.gates) * units
-    shapes = {"W_ih": (rows, entries), "W_hh": (rows, units), "b_ih": (rows,), "b_hh": (rows,)}
-    return [
-        Input(name, value=waves(*shape, start=10 * k + 10), trainable=True)
-        for k, (name, shape) in enumerate(shapes.items())
-    ]
 
 
 def passed(*layers: Node, upstream: Any = None) -> ArrayPlan:
@@ -39,10 +27,7 @@ def passed(*layers: Node, upstream: Any = None) -> ArrayPlan:
     given = waves(*shape, start=5) if upstream is None else upstream
     cost = Sum(Mul(layers[-1], Input("upstream", value=given)), name="cost")
     graph = Graph.of(cost)
-    plan = ArrayPlan(graph, graph.shapes())
-    plan.feed(0)
-    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
-    return plan
+    return one_pass(graph)
 
 
 def value(plan: ArrayPlan, node: Node) -> Any:
@@ -128,6 +113,21 @@ def test_numbers_are_those_that_pytorch_gave(name: str) -> None:
     np.testing.assert_allclose(gradient(plan, x).reshape(-1), of_x, rtol=1e-12)
     ours = [gradient(plan, parameter).sum() for parameter in parameters]
     np.testing.assert_allclose(ours, sums, rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", ["float64", "float32"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_sequence_is_computed_as_if_it_were_alone(kind: type[Recurrent], dtype: str) -> None:
+    """The gates of one unit are columns, of which numbers are not next to each other."""
+    values = waves(2, 5, 3)
+
+    def outputs(x: Any) -> Any:
+        layer = kind(Input("x", value=x), *weights(kind, 3, 1), name="layer")
+        return one_pass(Graph.of(layer, dtype=dtype)).value(5)
+
+    together = outputs(values)
+    for k in range(5):
+        np.testing.assert_allclose(together[:, k : k + 1], outputs(values[:, k : k + 1]), 1e-6)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,22 +12,13 @@ from miniflow.errors import GraphError, ShapeError
 from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import ArgMax, CumSum, LogSumExp, Max, Min, Norm, Op, Prod, Var
-from miniflow.plans.arrays import ArrayPlan
-from miniflow.plans.base import Plan
+from tests.support.one_pass import one_pass
 
 NAN, INF = math.nan, math.inf
 
 
-def passed(op: Op) -> Plan:
-    graph = Graph.of(op)
-    plan = ArrayPlan(graph, graph.shapes())
-    plan.feed(0)
-    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
-    return plan
-
-
 def value_and_gradient(op: Op) -> tuple[Any, Any]:
-    plan = passed(op)
+    plan = one_pass(Graph.of(op))
     return plan.value(1).tolist(), plan.gradient(0).tolist()
 
 

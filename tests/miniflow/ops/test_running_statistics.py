@@ -17,7 +17,7 @@ from miniflow.graph import Graph
 from miniflow.node import Input
 from miniflow.ops import MSE, BatchNorm
 from miniflow.plans.compile import compile_plan
-from tests.miniflow.ops.test_norms import CHANNELS, RUNNING, batch_norm, passed
+from tests.miniflow.ops.norms import CHANNELS, RUNNING, batch_norm, passed
 
 
 def test_running_statistics_follow_the_batches_as_those_of_pytorch() -> None:

@@ -33,6 +33,7 @@ from miniflow.ops import (
 from miniflow.ops.base import Calls
 from miniflow.ops.windows import Share, Slide
 from miniflow.plans.arrays import ArrayPlan
+from tests.support.one_pass import one_pass
 
 Array = np.ndarray[Any, Any]
 
@@ -177,9 +178,7 @@ def run(op: type[Op], values: list[Array], attributes: dict[str, Any], grad: Any
     node = op(*nodes, name="op", **attributes)
     cost = Sum(Mul(node, Input("weights", value=grad)), name="cost")
     graph = Graph.of(cost, dtype=str(values[0].dtype))
-    plan = ArrayPlan(graph, graph.shapes())
-    plan.feed(0)
-    plan.walk(1, 1 + len(graph.forward_nodes) + len(graph.backward_nodes))
+    plan = one_pass(graph)
     return [
         plan.value(graph.index[node]).copy(),
         *(plan.gradient(graph.index[input_node]).copy() for input_node in nodes),
