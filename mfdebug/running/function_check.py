@@ -6,7 +6,8 @@ Many evaluations are asked for at once: most entries are judged by the same few 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from copy import copy
 from dataclasses import replace
 
 import msgspec
@@ -20,7 +21,7 @@ from mfdebug.recording.recorded_check import SINGLE_TOLERANCE, compared, unteste
 from mfdebug.running.aten_ops import AtenOps
 from miniflow.errors import GraphError
 from miniflow.gradcheck.checker import JUDGEMENTS, Verdict
-from miniflow.gradcheck.differences import NEARBY, STEP, judge
+from miniflow.gradcheck.differences import first_points, further_points, judge
 from miniflow.ops.base import Array
 
 # Entries tried per input: evenly spaced, besides the one with the largest gradient.
@@ -147,7 +148,7 @@ class _Evaluations:
             self._known.update(zip(some, rows[2:], strict=True))
 
     def _ask(self, moves: list[_Move]) -> tuple[Array, dict[int, Array]]:
-        asked = self._question
+        asked = copy(self._question)
         asked.moves = moves
         answers = self._aten.ask(asked)
         head = answers[0].value if answers else ""
@@ -175,7 +176,7 @@ def _by_differences(
     if x.size:
         entries.add(int(np.abs(gradient).argmax()))
     found: dict[int, Verdict] = {}
-    evaluations.want(move for at in entries for move in _near(index, at, float(x[at])))
+    evaluations.want((index, at, moved) for at in entries for moved in first_points(float(x[at])))
     evaluations.answer()
     while waiting := [at for at in sorted(entries) if at not in found]:
         for at in waiting:
@@ -212,7 +213,8 @@ def _entry(
     try:
         finding = judge(x, analytic, evaluations.upstream, value_at, noise)
     except _Missing:
-        evaluations.want([*_around(index, at, x), *((-1, seed, 0.0) for seed in range(SHAKEN))])
+        evaluations.want((index, at, moved) for moved in further_points(x))
+        evaluations.want((-1, seed, 0.0) for seed in range(SHAKEN))
         return None
     return replace(
         verdict,
@@ -224,23 +226,6 @@ def _entry(
         reason="rounding" if finding.judgement == "untested" else "",
         cause=verdict.node if finding.judgement == "untested" else None,
     )
-
-
-def _near(index: int, at: int, x: float) -> Iterator[_Move]:
-    """Yield the moves by which an entry is judged if its derivative is right."""
-    step = STEP * max(1.0, abs(x))
-    yield index, at, x - step
-    yield index, at, x + step
-
-
-def _around(index: int, at: int, x: float) -> Iterator[_Move]:
-    """Yield the moves by which it is judged otherwise."""
-    step = STEP * max(1.0, abs(x))
-    yield index, at, x
-    for wide in (step / 100, 100 * step, 1e4 * step):
-        for factor in (1.0, *NEARBY):
-            yield index, at, x - wide * factor
-            yield index, at, x + wide * factor
 
 
 def _severity(verdict: Verdict) -> tuple[int, float]:

@@ -25,8 +25,8 @@ from mfdebug.running.intake import Sink
 from miniflow.errors import FileError, MiniflowError
 from miniflow.ops.base import Array
 
-# Seconds between two looks at a program that runs on unwatched.
-DETACHED_POLL = 0.05
+# Seconds between two looks at a program whose passes nobody reads.
+POLL_SECONDS = 0.05
 
 
 class LiveRun:
@@ -49,7 +49,8 @@ class LiveRun:
         self._closed = False
         # Whether the program runs on unwatched.
         self.detached = False
-        self._while_detached: threading.Thread | None = None
+        # Reads what the program prints while nothing else does.
+        self._polling: threading.Thread | None = None
         self._writer = RunWriter(file, name=name, most_bytes=most_bytes)
         try:
             self._reader = RunReader(self._writer.path, live=True, late=self._writer.late_body)
@@ -161,15 +162,15 @@ class LiveRun:
                 "the program runs on unwatched", hint="attach watches it again, from its next pass"
             )
         self.program.run_to(number, should_stop)
-        if self.program.over and not self.program.ended and self._while_detached is None:
+        if self.program.over and not self.program.ended and self._polling is None:
             # Its recorder has failed: it runs on, and would wait if nobody read what it prints.
             self._keep_polling(lambda: True)
 
     def detach(self) -> None:
         """Let the program run on unwatched; what it prints is still read."""
-        if self._while_detached is not None:
+        if self._polling is not None:
             # That of the last time ends soon, now that the program is attached.
-            self._while_detached.join()
+            self._polling.join()
         self.detached = True
         self.program.detach()
         self._keep_polling(lambda: self.detached)
@@ -182,10 +183,10 @@ class LiveRun:
             with contextlib.suppress(MiniflowError):
                 while wanted() and not (self.program.ended or self._closed):
                     self.program.poll()
-                    time.sleep(DETACHED_POLL)
+                    time.sleep(POLL_SECONDS)
 
-        self._while_detached = threading.Thread(target=poll, name="detached", daemon=True)
-        self._while_detached.start()
+        self._polling = threading.Thread(target=poll, name="polling", daemon=True)
+        self._polling.start()
 
     def attach(self, should_stop: ShouldStop | None) -> int | None:
         """Watch the program again; return its next pass, None if there is none."""

@@ -35,6 +35,8 @@ TOLERANCE = 1e-6
 ROUNDING = 100 * EPSILON
 # Agreement is meaningless if rounding alone may cause a relative error of this size.
 LOOSE = 1e-2
+# How many times smaller a step is that stays on one side of a kink nearby.
+NARROWER = 100
 # Fractions of a step, to test whether a difference depends on its step.
 NEARBY = (0.77, 0.83, 0.91, 0.97)
 
@@ -80,6 +82,32 @@ def judge(
     return _Entry(x, analytic, upstream, value_at).judge(noise)
 
 
+def first_points(x: float) -> Iterator[float]:
+    """Yield the points at which `judge` evaluates if the derivative is right."""
+    step = _first_step(x)
+    yield x - step
+    yield x + step
+
+
+def further_points(x: float) -> Iterator[float]:
+    """Yield the points at which `judge` evaluates otherwise, but for a few that are rare."""
+    yield x
+    for step in (_first_step(x) / NARROWER, *_wider_steps(x)):
+        for factor in (1.0, *NEARBY):
+            yield x - step * factor
+            yield x + step * factor
+
+
+def _first_step(x: float) -> float:
+    step: float = STEP * max(1.0, abs(x))
+    return step
+
+
+def _wider_steps(x: float) -> tuple[float, float]:
+    """Return steps that show a slope which rounding hides at the other steps."""
+    return 100 * _first_step(x), 1e4 * _first_step(x)
+
+
 class _Entry:
     """The entry at x, its analytic derivative, and the function to compare it with."""
 
@@ -88,7 +116,7 @@ class _Entry:
         self.analytic = analytic
         self.upstream = upstream
         self.value_at = value_at
-        self.step = STEP * max(1.0, abs(x))
+        self.step = _first_step(x)
 
     def judge(self, noise: Callable[[Array], float]) -> Finding:
         """Judge with as few differences as possible: most entries agree with the first."""
@@ -102,8 +130,7 @@ class _Entry:
         if not math.isfinite(self.analytic):
             judgement: Judgement = "wrong" if self._is_sound() else "undefined"
             return Finding(judgement, small[0].slope, math.inf)
-        # Wider steps show a slope that rounding hides at the other steps.
-        wide = self._differences([100 * self.step, 1e4 * self.step])
+        wide = self._differences(_wider_steps(self.x))
         return self._compare(small, wide, noise)
 
     def _compare(
@@ -131,7 +158,7 @@ class _Entry:
 
     def _narrower_steps(self) -> Iterator[float]:
         """Yield steps for points close to a kink or to the edge of the domain of f."""
-        yield self.step / 100
+        yield self.step / NARROWER
         if 0 < STEP * abs(self.x) < self.step / 1000:
             yield STEP * abs(self.x)
 
@@ -212,7 +239,7 @@ class _Entry:
         On a smooth curve the two slopes converge as the step shrinks; at a kink they do not. Each
         entry of the value may choose its own side.
         """
-        wider, narrower = self._sides(self.step), self._sides(self.step / 100)
+        wider, narrower = self._sides(self.step), self._sides(self.step / NARROWER)
         for low, high in (wider, narrower):
             slack = 1e-3 * max(abs(low), abs(high))
             if not low - slack <= self.analytic <= high + slack:

@@ -146,9 +146,10 @@ class Taps:
             self._mode.inside -= 1
 
     def _noted(self, others: Any, note: Callable[..., Any], *arguments: Any) -> Any:
-        """Note something; the program never sees an error of ours.
+        """Call `note`, which records something; no exception of it reaches the program.
 
-        `others`: the program has modes or classes of tensors of its own, which must not see it.
+        `others`: function modes or tensor classes may be active. PyTorch must not call those for
+        what `note` does.
         """
         pace = self._gradients.pace
         pace.enter()
@@ -177,7 +178,8 @@ class Taps:
             ignored = get_ident() != mode.thread or mode.inside or not self._watches()
             if ignored or self._off or not is_own(cls) or not self._torch.is_grad_enabled():
                 return plain(cls, *args, **kwargs)
-            # No mode was asked, so all are still there.
+            # PyTorch calls a mode with that mode switched off. This call came through none, so all
+            # of them are still on.
             begun = self._noted(True, self._forward.before, cls, args, kwargs, sys._getframe(1))
             try:
                 out = plain(cls, *args, **kwargs)

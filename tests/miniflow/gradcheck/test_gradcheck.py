@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from miniflow.errors import GraphError
 from miniflow.gradcheck import checker as gradcheck
 from miniflow.gradcheck.checker import Verdict, check
+from miniflow.gradcheck.differences import NEARBY, first_points, further_points, judge
 from miniflow.graph import Graph, Training
 from miniflow.node import Input, Node
 from miniflow.ops import (
@@ -384,3 +385,25 @@ def test_a_sum_in_which_larger_numbers_cancel_is_not_called_wrong() -> None:
     x = Input("x", value=[1e12, -1e12, 1e-12, 3.0])
     (verdict,) = check(Graph.of(Sum(x, name="cost")))
     assert verdict.judgement in ("right", "untested")
+
+
+@pytest.mark.parametrize("x", [0.0, 0.3, -40.0])
+@pytest.mark.parametrize("bent", [False, True])
+def test_what_a_judgement_evaluates_can_be_asked_for_before(x: float, bent: bool) -> None:
+    asked: set[float] = set()
+
+    def value_at(moved: float) -> Array:
+        asked.add(moved)
+        return np.array([abs(moved - x) if bent else np.sin(moved)])
+
+    def judgement(analytic: float) -> str:
+        return judge(x, analytic, np.ones(1), value_at, lambda _: 0.0).judgement
+
+    if not bent:
+        assert judgement(np.cos(x)) == "right"
+        assert asked == {*first_points(x)}
+    assert judgement(0.5) == ("kink" if bent else "wrong")
+    judgement(3.0)
+    assert len(asked) > 6
+    # The steps nearby may be those of the first step, too.
+    assert len(asked - {*first_points(x), *further_points(x)}) <= 2 * len(NEARBY)
