@@ -3,7 +3,7 @@
 PYTHON ?= $(if $(wildcard .venv/bin/python),.venv/bin/python,python3)
 
 .DEFAULT_GOAL := help
-.PHONY: help check test long golden bench docs
+.PHONY: help check test slow long golden bench docs
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\): ## /\1|/p' Makefile | awk -F'|' '{ printf "make %-8s %s\n", $$1, $$2 }'
@@ -14,8 +14,11 @@ check: ## formatting, lint, types and layers: seconds
 	$(PYTHON) -m mypy
 	$(PYTHON) -c "from importlinter.cli import lint_imports_command as run; run()" --no-cache --no-logo
 
-test: ## every test, in two processes
+test: ## the tests but the slow ones
 	$(PYTHON) -m pytest -n 4
+
+slow: ## every test
+	$(PYTHON) -m pytest -n 4 --slow
 
 long: ## every test with all of its sizes
 	$(PYTHON) -m pytest -n 4 --long

@@ -7,6 +7,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,7 @@ from tests.support.cpu_time import CpuTime
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--slow", action="store_true", help="run the tests marked slow, too")
     parser.addoption("--long", action="store_true", help="try everything, not a sample of it")
     parser.addoption(
         "--cpu", action="store_true", help="print the CPU seconds of files and folders"
@@ -42,6 +44,27 @@ def pytest_configure(config: pytest.Config) -> None:
     if not sizes.long:
         # Threads that wait for matrices to multiply were a third of the time of a short process.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    # A worker is always given what to collect.
+    node.workerinput["slow"] = _takes_slow(node.config)
+
+
+def _takes_slow(config: pytest.Config) -> bool:
+    """Whether tests marked slow are run: those of named files and folders always are."""
+    worker: dict[str, Any] = getattr(config, "workerinput", {})
+    named = config.args_source is pytest.Config.ArgsSource.ARGS
+    wanted: bool = config.getoption("slow") or config.getoption("long") or named
+    return worker.get("slow", wanted)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not _takes_slow(config):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if not item.get_closest_marker("slow")]
 
 
 def pytest_collection_finish() -> None:

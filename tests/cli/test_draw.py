@@ -9,6 +9,8 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
+import pytest
+
 from tests.support.command_line import in_turn
 from tests.support.paths import ROOT
 
@@ -79,6 +81,7 @@ def test_draw_says_what_does_not_fit_together(tmp_path: Path) -> None:
         assert result.returncode != 0
 
 
+@pytest.mark.slow
 def test_a_program_is_drawn_too(tmp_path: Path) -> None:
     program = ROOT / "tests" / "programs" / "opening_example.py"
     done = subprocess.run(
@@ -93,6 +96,7 @@ def test_a_program_is_drawn_too(tmp_path: Path) -> None:
     assert "value above each wire" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_terminal_gets_colours_unless_it_wants_none() -> None:
     for environment, coloured in (({}, True), ({"NO_COLOR": "1"}, False)):
         main, other = pty.openpty()

@@ -22,6 +22,7 @@ def mfdebug(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str
     return warm_start.run(command, stdin, text=True, cwd=ROOT)
 
 
+@pytest.mark.slow
 def test_batch_prints_what_commands_answer() -> None:
     done = mfdebug("wx", "--batch", "-c", "sgd 2", "-c", "print w")
     assert done.returncode == 0
@@ -29,6 +30,7 @@ def test_batch_prints_what_commands_answer() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_json_is_one_object_a_line_and_goes_on_after_a_failure() -> None:
     done = mfdebug("wx", "--batch", "--json", "-c", "sgd", "-c", "xyzzy", "-c", "print w")
     assert done.returncode == 1
@@ -64,6 +66,7 @@ def test_plain_reads_commands_from_a_pipe() -> None:
     assert done.stdout.splitlines()[-1] == "w = 4.4"
 
 
+@pytest.mark.slow
 def test_feed_gives_an_input_its_value(tmp_path: Path) -> None:
     path = tmp_path / "fed.json"
     path.write_text(
@@ -115,12 +118,14 @@ def test_an_unusable_command_line_is_one_clear_error() -> None:
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_an_unusable_command_line_is_one_clear_error_in_a_process_of_its_own() -> None:
     done = mfdebug("xro", "--batch", "-c", "step")
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.startswith("mfdebug: ")
 
 
+@pytest.mark.slow
 def test_list_names_the_shipped_graphs_with_what_they_teach() -> None:
     done = mfdebug("--list")
     names = [line.split()[0] for line in done.stdout.splitlines()]
@@ -152,6 +157,7 @@ def test_a_closed_pipe_is_no_error() -> None:
     assert done.stderr == ""
 
 
+@pytest.mark.slow
 def test_a_terminal_without_utf_8_gets_ascii_not_a_traceback() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "mfdebug", "wx", "--batch", "-c", "sgd"],
@@ -163,6 +169,7 @@ def test_a_terminal_without_utf_8_gets_ascii_not_a_traceback() -> None:
     assert b"SGD step 0 . update 1 of 1" in done.stdout
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_a_long_run_and_the_batch() -> None:
     running = subprocess.Popen(
         [
@@ -214,6 +221,7 @@ WITH_SETTINGS = [
 ]
 
 
+@pytest.mark.slow
 def test_bad_settings_are_one_clear_error(settings_file: Path) -> None:
     settings_file.write_text('\ntheme = "drak"\n')
     for arguments, done in zip(WITH_SETTINGS, in_turn(WITH_SETTINGS), strict=True):
@@ -226,6 +234,7 @@ def test_bad_settings_are_one_clear_error(settings_file: Path) -> None:
         )
 
 
+@pytest.mark.slow
 def test_an_empty_name_goes_on_without_the_file(
     settings_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -235,6 +244,7 @@ def test_an_empty_name_goes_on_without_the_file(
     assert mfdebug("wx", "--batch", "-c", "print w").returncode == 0
 
 
+@pytest.mark.slow
 def test_settings_that_nobody_needs_are_not_read(settings_file: Path) -> None:
     settings_file.write_text("?")
     answers = in_turn((["--list"], ["--version"], ["demo"], ["completion", "bash"]))
@@ -242,6 +252,7 @@ def test_settings_that_nobody_needs_are_not_read(settings_file: Path) -> None:
     assert mfdebug("config", "--path").stdout == f"{settings_file}\n"
 
 
+@pytest.mark.slow
 def test_config_tells_where_each_setting_comes_from(settings_file: Path) -> None:
     settings_file.write_text('history_memory = 32\n[keys]\nstep = "j"\n')
     lines = [" ".join(line.split()) for line in mfdebug("config").stdout.splitlines()]
@@ -250,6 +261,7 @@ def test_config_tells_where_each_setting_comes_from(settings_file: Path) -> None
     assert lines[-1] == f"file: {settings_file} (read)"
 
 
+@pytest.mark.slow
 def test_keys_lists_them_as_the_file_has_them(settings_file: Path) -> None:
     settings_file.write_text('[keys]\nstep = "j"\n')
     done = mfdebug("keys")
@@ -272,11 +284,13 @@ def test_the_settings_bound_the_memory_without_a_screen_too(settings_file: Path)
     assert not given.show_keys
 
 
+@pytest.mark.slow
 def test_demo_without_a_name_lists_them() -> None:
     names = [line.split()[0] for line in mfdebug("demo").stdout.splitlines()]
     assert set(names) == {path.stem for path in (ROOT / "graphs" / "demos").glob("*.demo")}
 
 
+@pytest.mark.slow
 def test_a_graph_called_like_a_command_is_opened_by_its_path(tmp_path: Path) -> None:
     (tmp_path / "keys").write_bytes((ROOT / "graphs" / "wx.json").read_bytes())
     done = subprocess.run(

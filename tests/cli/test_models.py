@@ -18,6 +18,7 @@ from tests.support.shipped_models import FOLDER, read_answers
 LENET, LSTM = FOLDER / "lenet.onnx", FOLDER / "lstm.onnx"
 
 
+@pytest.mark.slow
 def test_a_model_is_stepped_with_its_labels_and_feeds_from_files(tmp_path: Path) -> None:
     answers = read_answers("lenet")
     np.save(tmp_path / "image.npy", answers.inputs["image"])
@@ -47,6 +48,7 @@ def test_a_model_is_stepped_with_its_labels_and_feeds_from_files(tmp_path: Path)
     assert "labels: 2 class numbers do not fit scores 1x10" in problems[4]
 
 
+@pytest.mark.slow
 def test_diff_compares_files_and_a_file_with_itself_in_float32() -> None:
     lines = [
         ["diff", str(LSTM)],
@@ -69,6 +71,7 @@ def test_diff_compares_files_and_a_file_with_itself_in_float32() -> None:
     assert "is not a number from 0 to below 1" in tolerance.stderr
 
 
+@pytest.mark.slow
 def test_the_open_model_is_compared_with_another_file(tmp_path: Path) -> None:
     for name in ("lenet.onnx", "lenet.onnx.data"):
         shutil.copy(FOLDER / name, tmp_path / name)
@@ -105,6 +108,7 @@ def test_a_session_remembers_the_options_and_the_files() -> None:
     assert script.origin == origin
 
 
+@pytest.mark.slow
 def test_a_session_of_a_model_is_resumed_with_its_labels(tmp_path: Path) -> None:
     commands = ["-c", "sgd", "-c", "record left.script"]
     (done,) = in_turn([[str(LENET), "--labels", "3", "--batch", *commands]], tmp_path)

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from mfdebug.opening.runs import open_run
 from tests.recording.runs import SQUARE, Recording, square
 from tests.support.command_line import in_turn
@@ -87,6 +89,7 @@ def test_diff_compares_two_run_files(tmp_path: Path) -> None:
     assert "broken.mfrun" in broken.stderr
 
 
+@pytest.mark.slow
 def test_twice_says_whether_a_program_repeats_itself_and_where_not(tmp_path: Path) -> None:
     program = tmp_path / "draws.py"
     program.write_text(DRAWS)
@@ -107,6 +110,7 @@ def test_twice_says_whether_a_program_repeats_itself_and_where_not(tmp_path: Pat
     assert (found["repeats"], found["statuses"]) == (False, [0, 0])
 
 
+@pytest.mark.slow
 def test_twice_compares_how_a_program_ends(tmp_path: Path) -> None:
     program, flag = tmp_path / "leaves.py", tmp_path / "flag"
     ending = f"import os\nif os.path.exists({str(flag)!r}): sys.exit(3)\nopen({str(flag)!r}, 'w')\n"
@@ -117,6 +121,7 @@ def test_twice_compares_how_a_program_ends(tmp_path: Path) -> None:
     assert "the second run: the program ended with status 3" in done.stdout
 
 
+@pytest.mark.slow
 def test_a_program_that_fails_alike_repeats_itself(tmp_path: Path) -> None:
     program = tmp_path / "fails.py"
     program.write_text(DRAWS + "sys.exit(4)\n")
@@ -125,6 +130,7 @@ def test_a_program_that_fails_alike_repeats_itself(tmp_path: Path) -> None:
     assert done.stdout.endswith("both runs: the program ended with status 4\n")
 
 
+@pytest.mark.slow
 def test_a_summary_lists_modules_and_parameters(tmp_path: Path) -> None:
     program = tmp_path / "trains.py"
     program.write_text(DRAWS.replace("    print", "    w.value -= 0.1\n    print"))
@@ -151,6 +157,7 @@ def test_a_summary_lists_modules_and_parameters(tmp_path: Path) -> None:
     assert (missing.returncode, "name a graph file" in missing.stderr) == (2, True)
 
 
+@pytest.mark.slow
 def test_what_does_not_fit_together_is_said(tmp_path: Path) -> None:
     lines = {
         ("xor", "--twice"): "--twice requires a program",
@@ -167,6 +174,7 @@ def test_what_does_not_fit_together_is_said(tmp_path: Path) -> None:
         assert done.returncode != 0
 
 
+@pytest.mark.slow
 def test_a_recorder_that_fails_says_so_and_leaves_the_program_alone(tmp_path: Path) -> None:
     fail = "import os; os._exit.recorder.failed(ValueError('out of ink'))"
     broken = DRAWS.replace("    if i == 2", f"    if i == 2: {fail}\n    if i == 2")

@@ -25,6 +25,7 @@ def _from_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(warm_start, "COLD", 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "given"),
     [

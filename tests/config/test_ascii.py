@@ -60,6 +60,7 @@ def written(path: Path) -> Iterator[str]:
             yield node.value
 
 
+@pytest.mark.slow
 def test_no_formula_has_a_sign_that_becomes_a_number() -> None:
     # `(y - a)²/m` would be `(y - a)2/m`: a square is written `^2`.
     digits = {sign for sign in map(chr, range(0x3000)) if "SUPERSCRIPT" in name(sign, "")}
@@ -167,6 +168,7 @@ def batch(*arguments: str, **env: str) -> bytes:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_batch_writes_ascii_where_it_is_wanted() -> None:
     plain = batch("-c", "until q backward", LANG="C")
     assert "∂f/∂f × z" in plain.decode("utf-8"), "a pipe is taken to be UTF-8"

@@ -297,6 +297,7 @@ def test_what_is_in_force_is_told_with_its_origin(config: Path) -> None:
     )
 
 
+@pytest.mark.slow
 def test_reading_settings_does_not_load_the_app(config: Path) -> None:
     config.write_text('[keys]\nstep = "j"')
     code = """

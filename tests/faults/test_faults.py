@@ -52,6 +52,7 @@ def test_killed_at_any_moment_nothing_is_half_written() -> None:
     assert "all files whole" in kill_often(pick(12, 3))[0]
 
 
+@pytest.mark.slow
 def test_a_killed_recording_has_all_that_was_flushed() -> None:
     assert "passes there" in kill_runs(pick(10, 3))[0]
 
@@ -95,6 +96,7 @@ def tiny_disk(tmp_path: Path) -> Iterator[Path]:
         subprocess.run(["umount", str(folder)], check=True)
 
 
+@pytest.mark.slow
 def test_a_file_system_without_room(tiny_disk: Path, tmp_path: Path) -> None:
     refused(
         batch("digits", f"save {tiny_disk}/big.json", "print cost", state=tmp_path),
@@ -142,6 +144,7 @@ def test_folders_that_may_not_be_written(locked: Path) -> None:
     assert list(locked.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_session_that_cannot_be_kept_is_told_and_the_app_goes_on(locked: Path) -> None:
     starter = "import os, sys; from tests.support.permissions import ordinary; ordinary(); "
     starter += f"os.execv(sys.executable, {[*COMMAND, 'xor']!r})"
@@ -165,6 +168,7 @@ def test_a_graph_that_may_not_be_read(tmp_path: Path) -> None:
     refused(done, "secret.json: Permission denied")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", ["replaced", "cut", "removed"])
 def test_a_graph_file_that_changes_while_it_is_open(tmp_path: Path, what: str) -> None:
     graph = tmp_path / "mine.json"
@@ -196,6 +200,7 @@ def test_a_graph_file_that_changes_while_it_is_open(tmp_path: Path, what: str) -
         assert "Traceback" not in app.text
 
 
+@pytest.mark.slow
 def test_two_on_one_graph_go_their_own_ways(tmp_path: Path) -> None:
     environment: dict[str, str | None] = {"XDG_STATE_HOME": str(tmp_path)}
     with (

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,6 +18,7 @@ from tests.support.sizes import pick
 INPUTS = pick(3000, 600)
 
 
+@pytest.mark.slow
 def test_none_does_harm() -> None:
     command = [sys.executable, "-m", "tests.hostile", "--inputs", str(INPUTS), "--workers", "1"]
     done = subprocess.run(

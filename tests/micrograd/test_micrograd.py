@@ -39,6 +39,7 @@ def test_a_program_ends_as_it_does_alone(tmp_path: Path, name: str, passes: int)
     assert len(opened(tmp_path / "run.mfrun")) == passes
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["own_class", "assigns"])
 def test_every_number_is_that_of_the_judge(tmp_path: Path, name: str) -> None:
     right = judged(JUDGE, PROGRAMS / f"{name}.py", tmp_path)
@@ -57,6 +58,7 @@ def test_every_number_of_the_package_is_that_of_a_judge_in_the_same_process(
     assert differences(right, run) == []
 
 
+@pytest.mark.slow
 def test_another_learning_rate_is_seen(tmp_path: Path) -> None:
     right = judged(JUDGE, PROGRAMS / "own_class.py", tmp_path, "0.0500001")
     found = differences(right, recorded(PROGRAMS / "own_class.py", tmp_path, "0.05"))
@@ -65,6 +67,7 @@ def test_another_learning_rate_is_seen(tmp_path: Path) -> None:
     assert all(any(words.startswith(f"pass {i}:") for words in found) for i in range(5))
 
 
+@pytest.mark.slow
 def test_stepping_goes_back_and_forth(tmp_path: Path) -> None:
     run = recorded(PROGRAMS / "own_class.py", tmp_path)
     right = judged(JUDGE, PROGRAMS / "own_class.py", tmp_path)
@@ -82,6 +85,7 @@ def test_stepping_goes_back_and_forth(tmp_path: Path) -> None:
     assert len(run) == 5
 
 
+@pytest.mark.slow
 def test_a_gradient_that_is_used_twice_is_found(tmp_path: Path) -> None:
     recorded(PROGRAMS / "own_class.py", tmp_path)
     session = open_run(str(tmp_path / "run.mfrun"))
@@ -100,6 +104,7 @@ def test_a_gradient_that_is_used_twice_is_found(tmp_path: Path) -> None:
     assert used in session.run("why grad w.0").text
 
 
+@pytest.mark.slow
 def test_names_lines_and_ops(tmp_path: Path) -> None:
     (structure, *_) = recorded(PROGRAMS / "own_class.py", tmp_path).lines
     names = [node.name for node in structure.nodes]
@@ -113,6 +118,7 @@ def test_names_lines_and_ops(tmp_path: Path) -> None:
     assert list(tanh.attributes["arguments"]) == ["@0"]
 
 
+@pytest.mark.slow
 def test_an_addition_is_explained_and_an_assignment_is_not_taken_for_one(tmp_path: Path) -> None:
     recorded(PROGRAMS / "assigns.py", tmp_path)
     session = open_run(str(tmp_path / "run.mfrun"))
@@ -124,6 +130,7 @@ def test_an_addition_is_explained_and_an_assignment_is_not_taken_for_one(tmp_pat
     assert session.run("print a.grad").data == session.run("print d.grad * b").data
 
 
+@pytest.mark.slow
 def test_gradients_that_are_added_in_place_are_noted(tmp_path: Path) -> None:
     run = recorded(PROGRAMS / "arrays.py", tmp_path)
     nodes = run.lines[0].nodes
@@ -155,6 +162,7 @@ def test_a_function_that_fails_backward_is_named(tmp_path: Path) -> None:
     assert (fault.direction, fault.error) == ("backward", "ZeroDivisionError")
 
 
+@pytest.mark.slow
 def test_a_loop_over_the_parameters_does_not_name_the_last_one(tmp_path: Path) -> None:
     program = tmp_path / "model.py"
     text = (PROGRAMS / "own_class.py").read_text()

@@ -161,6 +161,7 @@ def test_a_saturated_sigmoid_does_not_warn() -> None:
     assert node.value == 0
 
 
+@pytest.mark.slow
 def test_the_order_does_not_depend_on_hashing() -> None:
     program = """
 from miniflow import *

@@ -54,6 +54,7 @@ def test_every_shipped_model_has_a_description_and_can_be_opened() -> None:
         assert open_graph(model.name).origin.graph == model.name
 
 
+@pytest.mark.slow
 def test_every_shipped_run_has_a_description_and_can_be_opened() -> None:
     runs = shipped_runs()
     assert {run.name for run in runs} == {p.name for p in (folder() / "runs").iterdir()}
@@ -63,6 +64,7 @@ def test_every_shipped_run_has_a_description_and_can_be_opened() -> None:
         assert session.origin.graph == run.name
 
 
+@pytest.mark.slow
 def test_a_run_is_named_by_its_file_unless_it_ships(tmp_path: Path) -> None:
     name = shipped_runs()[0].name
     copy = tmp_path / name

@@ -77,6 +77,7 @@ def outcome(case: Case, *, gradients: bool) -> str:
     return "right"
 
 
+@pytest.mark.slow
 def test_nodes() -> None:
     cases = some(node_cases(), SAMPLE)
     tried = {case.name for case in some(cases, GRADIENTS)}
@@ -122,6 +123,7 @@ def test_gradients_that_a_model_computes_itself() -> None:
             np.testing.assert_allclose(plan.gradient(graph.by_name[name.decode()]), wanted)
 
 
+@pytest.mark.slow
 def test_updates_of_optimizers() -> None:
     found = [c for c in node_cases() if re.match("test_(adam|adagrad|momentum|nesterov)", c.name)]
     assert len(found) == 7

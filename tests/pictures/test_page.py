@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from mfdebug.core.commands.page_data import page_data
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
@@ -51,6 +52,7 @@ def read(text: str) -> tuple[Reader, dict[str, Any]]:
     return found, json.loads(found.texts["script"][0])
 
 
+@pytest.mark.slow
 def test_a_page_is_one_file_that_loads_nothing() -> None:
     text = page(page_data(ComputedDebugger(load_graph("xor"))))
     found, data = read(text)
@@ -90,6 +92,7 @@ def test_numbers_that_are_not_finite_are_texts() -> None:
     assert data["costs"] == [None]
 
 
+@pytest.mark.slow
 def test_the_command_line_writes_the_page_after_its_commands(tmp_path: Path) -> None:
     (done,) = in_turn([["xor", "-c", "sgd 2", "--html", "page.html"]], tmp_path)
     assert done.returncode == 0, done.stderr

@@ -18,6 +18,7 @@ def debug(folder: Path, text: str, *commands: str) -> list[str]:
     return (done.stdout + done.stderr).splitlines()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("program", [LESSON, MICROGRAD], ids=["lesson", "micrograd"])
 def test_no_update_is_made_up_over_passes_that_nobody_saw(tmp_path: Path, program: str) -> None:
     lines = debug(
@@ -36,6 +37,7 @@ def test_no_update_is_made_up_over_passes_that_nobody_saw(tmp_path: Path, progra
     assert not any(line.startswith("SGD step 2 ∙ update") for line in ends)
 
 
+@pytest.mark.slow
 def test_while_it_is_unwatched_only_what_was_recorded_can_be_seen(tmp_path: Path) -> None:
     lines = debug(
         tmp_path,
@@ -49,6 +51,7 @@ def test_while_it_is_unwatched_only_what_was_recorded_can_be_seen(tmp_path: Path
     assert "attach: the program is watched already (detach lets it run unwatched)" in lines
 
 
+@pytest.mark.slow
 def test_a_program_that_ended_meanwhile_is_said_to_have_ended(tmp_path: Path) -> None:
     text = LESSON + "for _ in range(40):\n    step()\n"
     lines = debug(tmp_path, text, "sgd", "detach", "attach", "attach", "sgd 99", "detach")
@@ -62,6 +65,7 @@ def test_there_must_be_a_program(tmp_path: Path) -> None:
     assert "no program is running here" in done.stderr
 
 
+@pytest.mark.slow
 async def test_keys_detach_and_attach(tmp_path: Path) -> None:
     path = tmp_path / "program.py"
     path.write_text(LESSON + ENDLESS)
@@ -76,6 +80,7 @@ async def test_keys_detach_and_attach(tmp_path: Path) -> None:
         assert "SGD step 3" in driver.text
 
 
+@pytest.mark.slow
 async def test_what_it_prints_while_it_is_unwatched_is_shown(tmp_path: Path) -> None:
     path, go = tmp_path / "program.py", tmp_path / "go"
     path.write_text(

@@ -55,6 +55,7 @@ def printed(stdout: str) -> list[str]:
     return [line for line in stdout.splitlines() if line.startswith(("Total", "Epoch"))]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("given", "left"),
     [
@@ -69,6 +70,7 @@ def test_a_stop_in_a_program_changes_nothing_of_it(tmp_path: Path, given: str, l
     assert done.stderr == f"said: {left}\n"
 
 
+@pytest.mark.slow
 def test_it_stops_at_the_next_pass_and_goes_on_pass_by_pass(tmp_path: Path) -> None:
     given = "print X[0,0]\nnext 2\nprint cost\nfinish\nnext\nprint cost\n"
     lines = piped(traced(tmp_path), given).stdout.splitlines()
@@ -78,6 +80,7 @@ def test_it_stops_at_the_next_pass_and_goes_on_pass_by_pass(tmp_path: Path) -> N
     assert costs[0] != costs[1]
 
 
+@pytest.mark.slow
 def test_the_app_opens_in_the_program_which_goes_on_alone_when_it_is_left(tmp_path: Path) -> None:
     with PtyApp([sys.executable, str(traced(tmp_path))], env=ON_A_TERMINAL, cwd=tmp_path) as app:
         app.wait_for("traced")
@@ -97,6 +100,7 @@ def test_the_app_opens_in_the_program_which_goes_on_alone_when_it_is_left(tmp_pa
         assert app.not_restored() == []
 
 
+@pytest.mark.slow
 def test_what_a_program_prints_that_runs_on_while_the_app_is_left_is_not_lost(
     tmp_path: Path,
 ) -> None:
@@ -124,6 +128,7 @@ def test_what_a_program_prints_that_runs_on_while_the_app_is_left_is_not_lost(
         assert app.not_restored() == []
 
 
+@pytest.mark.slow
 def test_what_goes_elsewhere_goes_there_while_the_app_is_open(tmp_path: Path) -> None:
     path, file = traced(tmp_path), tmp_path / "out"
     command = ["bash", "-c", f"{sys.executable} -u {path} > {file}"]
@@ -139,6 +144,7 @@ def test_what_goes_elsewhere_goes_there_while_the_app_is_open(tmp_path: Path) ->
     assert printed(file.read_text()) == alone()
 
 
+@pytest.mark.slow
 def test_a_live_graph_opens_in_the_app(tmp_path: Path) -> None:
     path = tmp_path / "live.py"
     path.write_text(

@@ -31,6 +31,7 @@ LOOPS = (
 )
 
 
+@pytest.mark.slow
 async def test_keys_step_it_and_what_it_prints_appears_in_order() -> None:
     async with opened(FOLDER / "housing.py", (120, 40)) as driver:
         assert driver.moment == 0
@@ -55,6 +56,7 @@ async def test_keys_step_it_and_what_it_prints_appears_in_order() -> None:
         assert "Epoch: 3, Loss: 232.91482241784405" in driver.text
 
 
+@pytest.mark.slow
 async def test_what_is_printed_is_shown_from_its_end_and_can_do_no_harm(tmp_path: Path) -> None:
     path = tmp_path / "prints.py"
     text = "from miniflow import *\nx = Input()\ny = Mul(x, x)\n"
@@ -79,6 +81,7 @@ async def test_o_without_a_program_says_so() -> None:
         assert "no program's output is captured here" in driver.text
 
 
+@pytest.mark.slow
 async def test_another_graph_gets_a_screen_of_its_own() -> None:
     async with opened(FOLDER / "two_graphs.py") as driver:
         assert "first Mul" in driver.text
@@ -94,6 +97,7 @@ async def test_another_graph_gets_a_screen_of_its_own() -> None:
         assert "first Mul" in driver.text
 
 
+@pytest.mark.slow
 async def test_a_program_that_does_not_come_back_is_waited_for_no_more(tmp_path: Path) -> None:
     path = tmp_path / "loops.py"
     path.write_text(LOOPS)
@@ -120,6 +124,7 @@ def on_a_terminal(path: Path, *options: str, columns: int = 80, rows: int = 24) 
         yield app
 
 
+@pytest.mark.slow
 def test_a_node_that_raises_is_shown_and_time_goes_back() -> None:
     with on_a_terminal(FOLDER / "raises_in_a_node.py") as app:
         app.press("c")
@@ -136,6 +141,7 @@ def test_a_node_that_raises_is_shown_and_time_goes_back() -> None:
         assert app.not_restored() == []
 
 
+@pytest.mark.slow
 def test_the_app_is_suspended_and_goes_on_with_its_program_until_that_is_killed(
     tmp_path: Path,
 ) -> None:
@@ -199,6 +205,7 @@ def test_the_costs_of_a_long_run_are_known_while_it_goes_on(tmp_path: Path) -> N
         running.run.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [80, 130])
 def test_what_a_running_program_prints_stands_with_the_table(tmp_path: Path, columns: int) -> None:
     path, go = tmp_path / "endless.py", tmp_path / "go"
@@ -225,6 +232,7 @@ def test_what_a_running_program_prints_stands_with_the_table(tmp_path: Path, col
         assert app.wait() == 0
 
 
+@pytest.mark.slow
 def test_while_a_program_runs_its_nodes_are_a_live_table(tmp_path: Path) -> None:
     path = tmp_path / "endless.py"
     path.write_text(
@@ -263,6 +271,7 @@ def test_while_a_program_runs_its_nodes_are_a_live_table(tmp_path: Path) -> None
         assert app.wait() == 0
 
 
+@pytest.mark.slow
 def test_what_is_waited_for_before_the_first_pass_is_said(tmp_path: Path) -> None:
     path, go = tmp_path / "slow_start.py", tmp_path / "go"
     path.write_text(
@@ -303,6 +312,7 @@ while True:
 """
 
 
+@pytest.mark.slow
 def test_live_the_first_frame_is_the_table_of_the_first_pass(tmp_path: Path) -> None:
     (tmp_path / "waits.py").write_text(WAITS)
     command = [sys.executable, "-m", "mfdebug", "waits.py"]

@@ -64,6 +64,7 @@ def seen(folder: Path) -> Any:
     return json.loads(text)
 
 
+@pytest.mark.slow
 def test_it_is_what_python_runs_and_every_way_to_watch_a_program_watches_it(folder: Path) -> None:
     alone = {}
     for name in ("pkg.train", "pkg.inner", "plain.train"):
@@ -112,6 +113,7 @@ UNUSABLE = [
 ]
 
 
+@pytest.mark.slow
 def test_what_cannot_be_run_is_refused_with_what_to_do(folder: Path) -> None:
     batch = ["--batch", "-c", "step"]
     given = [words if words[0] == "record" else [*batch, *words] for words, _ in UNUSABLE]
@@ -135,6 +137,7 @@ def test_python_finds_what_only_it_can_find(folder: Path, monkeypatch: pytest.Mo
         Runnable("plain.train", is_module=True).check()
 
 
+@pytest.mark.slow
 def test_its_session_is_resumed_as_of_that_module(
     folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

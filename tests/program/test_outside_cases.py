@@ -12,7 +12,7 @@ import pytest
 from tests.program.outside import FIRST, PASS, near, results, told, verdicts, watched, words
 from tests.program.programs import BY_NAME
 from tests.program.running import RUNNING, answers, independent, run
-from tests.support.sizes import pick
+from tests.support.sizes import pick, quick
 
 # What each pass had --------------------------------------------------------------------------
 
@@ -46,7 +46,7 @@ WALKS = [
 ]
 
 
-@pytest.mark.parametrize(("name", "way"), WALKS)
+@pytest.mark.parametrize(("name", "way"), quick(WALKS, 2))
 def test_each_pass_has_what_the_program_had(tmp_path: Path, name: str, way: str) -> None:
     expected = PASSES[name]
     lines = ["continue", "goto start"] if way == "after continue" else []
@@ -61,6 +61,7 @@ def test_each_pass_has_what_the_program_had(tmp_path: Path, name: str, way: str)
     assert results(tmp_path, name, *lines) == near(wanted)
 
 
+@pytest.mark.slow
 def test_the_costs_of_random_masks_are_those_that_were_printed(tmp_path: Path) -> None:
     lines = ["continue"]
     for at in (3, 5):
@@ -74,6 +75,7 @@ def test_the_costs_of_random_masks_are_those_that_were_printed(tmp_path: Path) -
 EQUATION = re.compile(r"= (-?[\d.e-]+) - (-?[\d.e-]+) × \(?(-?[\d.e-]+)\)? = (-?[\d.e-]+)")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["random_mask", "momentum_and_decay", "update_by_hand"])
 def test_no_update_is_an_equation_whose_sides_differ(tmp_path: Path, name: str) -> None:
     node = "w" if name == "update_by_hand" else "W"
@@ -86,6 +88,7 @@ def test_no_update_is_an_equation_whose_sides_differ(tmp_path: Path, name: str) 
             assert float(new) == pytest.approx(right, rel=2e-5), words(answer)
 
 
+@pytest.mark.slow
 def test_each_pass_has_its_own_rate(tmp_path: Path) -> None:
     lines = ["continue"]
     for at in range(3):
@@ -98,6 +101,7 @@ def test_a_rate_of_its_own_is_shown_with_the_pass_that_had_it(tmp_path: Path) ->
     assert "0 - 0.1 × (-3) = 0.3" in words(told(tmp_path, "falling_rate", *lines)[-1])
 
 
+@pytest.mark.slow
 def test_what_was_updated_by_hand_is_not_told_with_a_rate_of_another(tmp_path: Path) -> None:
     lines = ["continue", "goto sgd 0", "until w update", "explain", "print w", "print lr"]
     *_, explained, value, rate = told(tmp_path, "update_by_hand", *lines)
@@ -107,6 +111,7 @@ def test_what_was_updated_by_hand_is_not_told_with_a_rate_of_another(tmp_path: P
     assert rate["result"] == 0.001 if rate["ok"] else True
 
 
+@pytest.mark.slow
 def test_momentum_is_told_as_the_programs_own_rule(tmp_path: Path) -> None:
     lines = ["continue", "goto sgd 3", "until W update", "print prev(W)", "print W", "explain"]
     *_, before, after, explained = told(tmp_path, "momentum_and_decay", *lines)
@@ -114,6 +119,7 @@ def test_momentum_is_told_as_the_programs_own_rule(tmp_path: Path) -> None:
     assert "by the program's own rule" in words(explained)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("look_ahead", [False, True])
 def test_an_update_stays_the_same_after_a_look_at_the_next_pass(
     tmp_path: Path, look_ahead: bool
@@ -126,6 +132,7 @@ def test_an_update_stays_the_same_after_a_look_at_the_next_pass(
     assert "0.3 - 0.1 × (-0.9) = 0.39" in words(explained)
 
 
+@pytest.mark.slow
 def test_what_was_fed_is_what_the_update_has_made_of_it(tmp_path: Path) -> None:
     lines = ["continue", "goto sgd 3", "next", "print w", "print cost"]
     w, cost = results(tmp_path, "trains_what_was_fed", *lines)
@@ -133,6 +140,7 @@ def test_what_was_fed_is_what_the_update_has_made_of_it(tmp_path: Path) -> None:
     assert cost == pytest.approx(0.0209, abs=5e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "trained", "fed"),
     [
@@ -152,6 +160,7 @@ def test_only_what_follows_its_gradient_is_trained(
 # Gradients ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_gradient_that_adds_up_over_passes_is_wrong_from_the_second_on(tmp_path: Path) -> None:
     lines = [part for at in range(3) for part in (f"goto sgd {at}", *PASS, "check")]
     checks = [answer for answer in told(tmp_path, "accumulating-engine", *lines)
@@ -164,6 +173,7 @@ def test_a_gradient_that_adds_up_over_passes_is_wrong_from_the_second_on(tmp_pat
         assert any("w" in key for key in found), found
 
 
+@pytest.mark.slow
 def test_an_input_that_assigns_is_wrong(tmp_path: Path) -> None:
     ended = watched(tmp_path, "forgetful-engine", *FIRST, options=("--check",))
     check = answers(ended.stdout)[-1]
@@ -174,12 +184,14 @@ def test_an_input_that_assigns_is_wrong(tmp_path: Path) -> None:
     assert wrong <= {("W", "W"), ("b", "b")}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["random_node", "own_generator", "random_mask", "draws_numbers"])
 def test_random_nodes_let_nothing_be_accused(tmp_path: Path, name: str) -> None:
     check = told(tmp_path, name, "continue", "goto sgd 0", *PASS, "check")[-1]
     assert "wrong" not in verdicts(check).values() if check["ok"] else "Traceback" not in str(check)
 
 
+@pytest.mark.slow
 def test_a_rule_that_nothing_comes_back_to_is_not_called_right(tmp_path: Path) -> None:
     check = told(tmp_path, "zero_upstream", "goto sgd 0", *PASS, "check")[-1]
     assert verdicts(check)["s", "h"] != "right"
@@ -191,6 +203,7 @@ def test_two_contributions_of_one_node_are_two(tmp_path: Path) -> None:
     assert [term["amount"] for term in why["result"]["terms"]] == [48, 48]
 
 
+@pytest.mark.slow
 def test_labels_stay_integers_and_are_not_varied(tmp_path: Path) -> None:
     found = told(tmp_path, "integer_labels", *FIRST, "print y", "check", "print a.grad")
     *_, labels, check, sent = found

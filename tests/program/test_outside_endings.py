@@ -15,7 +15,7 @@ from tests.program.outside import PASS, STAY, near, told, watched, words
 from tests.program.programs import BY_NAME, environment
 from tests.program.running import RUNNING, alone, answers, batch, of_the_program, printed, run
 from tests.support.pty_app import PtyApp
-from tests.support.sizes import pick
+from tests.support.sizes import pick, quick
 from tests.support.warm_start import default_signals
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
@@ -25,22 +25,25 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @pytest.mark.parametrize(
     ("name", "text"),
-    [
-        ("own-default-rate", "[0.648]\n"),
-        ("own-keyword-rate", "[0.192]\n"),
-        ("other-signature", "2.359296\n"),
-        ("own_generator", "1.26726853068298\n"),
-        ("writes_a_file", "3\n"),
-        ("forks", "child 0\n"),
-        ("reads_all_input", "20\n"),
-        ("writes_bytes", "hello\n"),
-        ("reconfigures_output", "ok\n"),
-        ("redirects_output", "ok\n"),
-        ("dataclass_types", None),
-        ("two_graphs_one_update", None),
-        ("nested_state", None),
-        ("counts_its_calls", None),
-    ],
+    quick(
+        [
+            ("own-default-rate", "[0.648]\n"),
+            ("own-keyword-rate", "[0.192]\n"),
+            ("other-signature", "2.359296\n"),
+            ("own_generator", "1.26726853068298\n"),
+            ("writes_a_file", "3\n"),
+            ("forks", "child 0\n"),
+            ("reads_all_input", "20\n"),
+            ("writes_bytes", "hello\n"),
+            ("reconfigures_output", "ok\n"),
+            ("redirects_output", "ok\n"),
+            ("dataclass_types", None),
+            ("two_graphs_one_update", None),
+            ("nested_state", None),
+            ("counts_its_calls", None),
+        ],
+        3,
+    ),
 )
 def test_it_prints_what_it_prints_alone_when_looked_at_closely(
     tmp_path: Path, name: str, text: str | None
@@ -55,6 +58,7 @@ def test_it_prints_what_it_prints_alone_when_looked_at_closely(
     assert len(answers(ended.stdout)) == len(lines)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "cost", "costs"),
     [
@@ -78,6 +82,7 @@ def test_a_node_that_keeps_state_has_the_costs_that_were_printed(
         assert any(math.isclose(rounded, value, abs_tol=5e-4) for value in found), found
 
 
+@pytest.mark.slow
 def test_standard_error_stays_standard_error(tmp_path: Path) -> None:
     program = BY_NAME["stderr"]
     command = batch(RUNNING, program, ["continue"])
@@ -104,6 +109,7 @@ def test_a_pass_that_fails_is_shown_as_failed_and_the_program_goes_on(tmp_path: 
     assert found[-1]["result"] == near(1.5643805082426938)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "said"), [("text_for_a_value", "text"), ("ragged_value", "list")])
 def test_a_value_that_is_no_number_is_named_in_one_sentence(
     tmp_path: Path, name: str, said: str
@@ -125,6 +131,7 @@ def test_what_is_saved_is_relative_to_where_the_debugger_was_started(tmp_path: P
     assert "sub/out.json" not in ended.files
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["tee", "redirects_output"])
 def test_the_debuggers_answers_go_to_its_own_output(tmp_path: Path, name: str) -> None:
     ended = watched(tmp_path, name, "step", "print cost", "sgd", "continue")
@@ -136,6 +143,7 @@ def test_the_debuggers_answers_go_to_its_own_output(tmp_path: Path, name: str) -
 # Programs that stay -------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAY)
 def test_one_that_stays_is_gone_when_the_commands_are(tmp_path: Path, name: str) -> None:
     # Who has its standard output is gone when that ends.
@@ -154,6 +162,7 @@ SENT = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "number"), SENT)
 def test_one_that_stays_is_gone_after_a_signal(
     tmp_path: Path, name: str, number: signal.Signals
@@ -180,6 +189,7 @@ def test_one_that_stays_is_gone_after_a_signal(
     assert process.returncode in (-number, 128 + number)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", STAY)
 def test_q_leaves_one_that_stays_and_restores_the_terminal(tmp_path: Path, name: str) -> None:
     path = BY_NAME[name].copy_to(tmp_path)
@@ -193,6 +203,7 @@ def test_q_leaves_one_that_stays_and_restores_the_terminal(tmp_path: Path, name:
         assert app.not_restored() == []
 
 
+@pytest.mark.slow
 def test_one_that_exits_at_once_leaves_the_terminal_as_it_was(tmp_path: Path) -> None:
     path = BY_NAME["exits_at_once"].copy_to(tmp_path)
     command = [sys.executable, "-P", "-m", "mfdebug", str(path)]
@@ -205,6 +216,7 @@ def test_one_that_exits_at_once_leaves_the_terminal_as_it_was(tmp_path: Path) ->
         assert app.not_restored() == []
 
 
+@pytest.mark.slow
 def test_a_graph_that_is_built_each_step_takes_bounded_memory(tmp_path: Path) -> None:
     program = BY_NAME["rebuilds_its_graph"].copy_to(tmp_path)
     most = []

@@ -33,10 +33,12 @@ def test_a_pass_forward_alone_is_stepped_and_backward_says_what_is_missing(
     assert re.search(r"backward|end", again["error"])
 
 
+@pytest.mark.slow
 def test_a_number_for_a_name_is_no_name(tmp_path: Path) -> None:
     assert results(tmp_path, "number_for_a_name", "next 2", "print f") == [2.0]
 
 
+@pytest.mark.slow
 def test_graphs_follow_each_other_and_earlier_ones_can_be_returned_to(tmp_path: Path) -> None:
     lines = [
         "next 2",
@@ -59,6 +61,7 @@ def test_graphs_follow_each_other_and_earlier_ones_can_be_returned_to(tmp_path: 
     assert found[-1]["result"] == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "own"),
     [
@@ -76,6 +79,7 @@ def test_names_are_those_of_who_built_the_graph(tmp_path: Path, name: str, own: 
     assert not found[-1]["ok"]
 
 
+@pytest.mark.slow
 def test_graphs_that_are_built_each_step_are_one_line_of_time(tmp_path: Path) -> None:
     found = told(tmp_path, "rebuilds_its_graph", "continue", "back 8", "print cost", "goto sgd 5")
     assert found[0]["sgd_step"] == 39
@@ -83,6 +87,7 @@ def test_graphs_that_are_built_each_step_are_one_line_of_time(tmp_path: Path) ->
     assert found[-1]["sgd_step"] == 5
 
 
+@pytest.mark.slow
 def test_a_training_call_is_stepped(tmp_path: Path) -> None:
     lines = [part for at in range(3) for part in (f"goto sgd {at}", "next", "print mse1")]
     ended = watched(tmp_path, "train_call", *lines, "continue")
@@ -93,6 +98,7 @@ def test_a_training_call_is_stepped(tmp_path: Path) -> None:
     assert costs[0] == 20
 
 
+@pytest.mark.slow
 def test_a_stop_of_the_programs_own_holds(tmp_path: Path) -> None:
     found = told(tmp_path, "set_trace_in_a_loop", "continue", "print w", "continue")
     assert found[0]["ok"]
@@ -102,6 +108,7 @@ def test_a_stop_of_the_programs_own_holds(tmp_path: Path) -> None:
     assert found[2]["sgd_step"] == 5
 
 
+@pytest.mark.slow
 def test_a_debug_call_has_its_callers_names(tmp_path: Path) -> None:
     path = BY_NAME["debug_call"].copy_to(tmp_path)
     variables: dict[str, str | None] = {"PYTHONPATH": environment()["PYTHONPATH"]}

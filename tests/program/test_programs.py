@@ -61,6 +61,7 @@ def mfdebug(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str
 # Errors -------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FAILING)
 def test_one_that_fails_says_where_and_can_be_walked_back(tmp_path: Path, name: str) -> None:
     program = BY_NAME[name]
@@ -76,6 +77,7 @@ def test_one_that_fails_says_where_and_can_be_walked_back(tmp_path: Path, name: 
     assert ended.stderr.startswith(b"Traceback (most recent call last):\n")
 
 
+@pytest.mark.slow
 def test_a_node_that_raises_is_named_with_its_inputs_shapes() -> None:
     with console_on("raises_in_a_node", "goto sgd 2") as session:
         moment = session.debugger.moment
@@ -90,6 +92,7 @@ def test_a_node_that_raises_is_named_with_its_inputs_shapes() -> None:
         assert value(session, "shape(X)") == (2, 3)
 
 
+@pytest.mark.slow
 def test_the_quiz_asks_nothing_about_a_node_that_raises() -> None:
     with console_on("no_backward", "continue", "quiz") as session:
         assert session.debugger.cursor.ending == (
@@ -158,6 +161,7 @@ def test_what_makes_a_pass_is_said_of_the_library_that_the_program_uses(
     assert words in str(refused.value)
 
 
+@pytest.mark.slow
 def test_what_is_refused_has_a_status_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "prog.py"
     path.write_text("print('hello')\n1/0\n")
@@ -168,6 +172,7 @@ def test_what_is_refused_has_a_status_of_its_own(tmp_path: Path) -> None:
     assert last.startswith("mfdebug: ")
 
 
+@pytest.mark.slow
 def test_standard_input_is_empty_in_the_app() -> None:
     with console_on("reads_input", "continue", streams="on a terminal") as session:
         assert "EOFError: EOF when reading a line" in session.debugger.cursor.ending
@@ -179,6 +184,7 @@ def test_standard_input_is_empty_in_the_app() -> None:
 # What the debugger knows of them ------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "expression", "wanted"),
     [
@@ -198,6 +204,7 @@ def test_the_lessons_numbers_by_the_programs_own_names(
     assert found == pytest.approx(wanted, rel=1e-6 if "grad" in expression else 1e-15)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "trained", "fed"),
     [
@@ -213,6 +220,7 @@ def test_what_is_trained_and_what_is_fed(name: str, trained: set[str], fed: set[
     assert {line.split()[0] for line in lines if line.endswith("(from the program)")} == fed
 
 
+@pytest.mark.slow
 def test_passes_with_other_batches_have_their_own_shapes() -> None:
     with console_on("evaluates_between", "step") as session:
         assert value(session, "shape(X)") == (12, 2)
@@ -226,6 +234,7 @@ def test_passes_with_other_batches_have_their_own_shapes() -> None:
         assert "X" in {difference["node"] for difference in found["differences"]}
 
 
+@pytest.mark.slow
 def test_a_moment_is_reached_by_its_number_before_any_update_was_seen() -> None:
     with console_on("falling_rate") as session:
         session.run("goto 10")
@@ -233,6 +242,7 @@ def test_a_moment_is_reached_by_its_number_before_any_update_was_seen() -> None:
         assert session.debugger.where.phase == "update"
 
 
+@pytest.mark.slow
 def test_one_sgd_step_is_one_pass_with_its_updates_from_the_first_that_has_any() -> None:
     with console_on("evaluates_between") as session:
         reached = []
@@ -243,6 +253,7 @@ def test_one_sgd_step_is_one_pass_with_its_updates_from_the_first_that_has_any()
     assert reached == [(0, "forward"), (1, "update"), (2, "update"), (3, "update")]
 
 
+@pytest.mark.slow
 def test_the_quiz_asks_about_recorded_passes() -> None:
     with console_on("evaluates_between", "sgd 3", "goto sgd 3", "quiz") as session:
         while not asked(session):
@@ -280,6 +291,7 @@ def test_the_check_names_the_mistake(
     assert found["all_right"] is False
 
 
+@pytest.mark.slow
 def test_a_gradient_of_the_wrong_shape_is_shown_as_it_is_and_named() -> None:
     with console_on("wrong_shape", "continue") as session:
         assert session.printed is not None
@@ -294,6 +306,7 @@ def test_a_gradient_of_the_wrong_shape_is_shown_as_it_is_and_named() -> None:
             session.run("print x.grad")
 
 
+@pytest.mark.slow
 def test_nan_is_found_where_it_is_made() -> None:
     with console_on("makes_nan", "break nan") as session:
         stop = session.run("continue").data["stops"][0]
@@ -317,6 +330,7 @@ def test_arguments_reach_the_program() -> None:
     assert done.returncode == 0
 
 
+@pytest.mark.slow
 def test_a_program_is_saved_as_a_graph_with_its_numbers(tmp_path: Path) -> None:
     file = tmp_path / "out.json"
     done = mfdebug(str(FOLDER / "housing.py"), "-c", "sgd 2", "--save", str(file))
@@ -328,6 +342,7 @@ def test_a_program_is_saved_as_a_graph_with_its_numbers(tmp_path: Path) -> None:
             assert graph[name].value.tobytes() == value(session, name).tobytes()
 
 
+@pytest.mark.slow
 def test_a_copy_of_miniflow_beside_it_is_used_as_python_does(tmp_path: Path) -> None:
     text = (FOLDER / "one_file.py").read_text()
     nodes, _, rest = text.partition("X, W, b, y = Input()")
@@ -407,6 +422,7 @@ def test_classes_are_checked_in_a_program_that_does_not_import_numpy(tmp_path: P
 # Standard input -----------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("before", "given"),
     [(["-c", "continue"], "0.005\n"), ([], "step\nprint moment\ncontinue\n0.005\n")],
@@ -421,6 +437,7 @@ def test_commands_and_what_the_program_reads_follow_each_other(
     assert (done.stderr, done.returncode) == ("", 0)
 
 
+@pytest.mark.slow
 def test_a_program_asks_whoever_sits_at_the_terminal() -> None:
     command = [sys.executable, "-m", "mfdebug", str(FOLDER / "reads_input.py"), "--plain"]
     with PtyApp(command, env=ON_A_TERMINAL) as app:
@@ -439,6 +456,7 @@ def test_a_program_asks_whoever_sits_at_the_terminal() -> None:
         assert app.not_restored() == []
 
 
+@pytest.mark.slow
 def test_an_interrupt_ends_the_commands_and_the_program(tmp_path: Path) -> None:
     path = tmp_path / "loops.py"
     path.write_text(

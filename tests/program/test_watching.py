@@ -59,6 +59,7 @@ def test_only_the_part_within_is_recorded_and_the_program_is_as_alone(
     assert shown == before[1]
 
 
+@pytest.mark.slow
 def test_each_block_has_a_file_of_its_own(tmp_path: Path) -> None:
     loop = "import mfdebug\nfor _ in range(3):\n    with mfdebug.watching() as run:\n"
     loop += "        step()\n"
@@ -71,6 +72,7 @@ def test_each_block_has_a_file_of_its_own(tmp_path: Path) -> None:
         assert session.debugger.cursor.passes_run == 1
 
 
+@pytest.mark.slow
 def test_an_error_within_passes_through_and_the_passes_before_it_are_kept(tmp_path: Path) -> None:
     fails = "import mfdebug\nwith mfdebug.watching('run.mfrun'):\n    step()\n    1 / 0\n"
     done = run(tmp_path, LESSON + fails, status=1)
@@ -89,6 +91,7 @@ def test_a_program_goes_on_if_its_file_cannot_be_written(tmp_path: Path) -> None
     assert (tmp_path / "taken.txt").read_text() == "not a run file"
 
 
+@pytest.mark.slow
 def test_under_the_debugger_it_changes_nothing(tmp_path: Path) -> None:
     within = "import mfdebug\nwith mfdebug.watching() as run:\n    step()\n"
     within += "print(run.path)\nstep()\n"
@@ -99,6 +102,7 @@ def test_under_the_debugger_it_changes_nothing(tmp_path: Path) -> None:
     assert not [*tmp_path.glob("*.mfrun")]
 
 
+@pytest.mark.slow
 def test_a_forked_child_is_not_recorded(tmp_path: Path) -> None:
     within = (
         "import mfdebug, os\nwith mfdebug.watching('run.mfrun'):\n    step()\n"
@@ -109,6 +113,7 @@ def test_a_forked_child_is_not_recorded(tmp_path: Path) -> None:
     assert open_run(str(tmp_path / "run.mfrun")).debugger.cursor.passes_run == 2
 
 
+@pytest.mark.slow
 def test_what_would_be_shown_in_it_is_not_waited_for(tmp_path: Path) -> None:
     within = "import mfdebug\nwith mfdebug.watching():\n    mfdebug.set_trace()\n    step()\n"
     done = run(tmp_path, f"{LESSON}{within}print(step())\n")

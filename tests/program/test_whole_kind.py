@@ -44,7 +44,7 @@ from tests.program.running import (
 )
 from tests.program.walks import WAYS, differences_on
 from tests.support.pty_app import PtyApp
-from tests.support.sizes import pick
+from tests.support.sizes import pick, quick
 
 STEPS = 45
 # With another Python than the running one, a few stand for all unless all are asked for.
@@ -109,7 +109,7 @@ def programs(sample: Sequence[Program]) -> pytest.MarkDecorator:
         for version in VERSIONS
         if pick(True, version == RUNNING.version or (version == NEWEST and program.name in FEW))
     ]
-    return pytest.mark.parametrize(("version", "program"), found)
+    return pytest.mark.parametrize(("version", "program"), quick(found, 3))
 
 
 @programs(EIGHTH)
@@ -132,6 +132,7 @@ def test_it_ends_as_alone_and_its_record_has_what_it_had(place: Lab) -> None:
             assert differences_on(way, recorded, expected, seen) == []
 
 
+@pytest.mark.slow
 @programs(ENDING[2::12])
 def test_it_ends_as_alone_under_continue(place: Lab) -> None:
     ended = place.batch("continue", as_json=False)
@@ -144,6 +145,7 @@ def test_it_ends_as_alone_under_continue(place: Lab) -> None:
     assert ended.status == int(place.program.status != 0)
 
 
+@pytest.mark.slow
 @programs(ENDING[7::12])
 def test_it_ends_as_alone_under_single_steps(place: Lab) -> None:
     ended = place.batch(*["step"] * STEPS, "continue", as_json=True)
@@ -160,6 +162,7 @@ def test_it_ends_as_alone_under_single_steps(place: Lab) -> None:
     assert ended.files == place.alone.files
 
 
+@pytest.mark.slow
 def test_one_bit_that_differs_is_found() -> None:
     """What compares is itself compared: with a run in which one number after another is changed."""
     place = lab(RUNNING.version, "housing")
@@ -203,6 +206,7 @@ def test_no_descriptor_is_open_in_a_program_that_is_not_open_alone(tmp_path: Pat
     assert shown[0] == shown[1]
 
 
+@pytest.mark.slow
 def test_a_run_file_is_resumed_where_it_was_left(tmp_path: Path) -> None:
     program = next(program for program in PROGRAMS if program.name == "housing")
     file = tmp_path / "housing.mfrun"
@@ -249,6 +253,7 @@ print(json.__file__, typing.__file__)
 """
 
 
+@pytest.mark.slow
 @every_python
 def test_a_program_finds_nothing_of_the_recorder(tmp_path: Path, version: str) -> None:
     python = python_of(version)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parents[2]
 PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 # The walks through the code: from the first one to the words.
@@ -36,6 +38,7 @@ def test_the_table_names_every_folder() -> None:
                 assert f"`{name}`" in table
 
 
+@pytest.mark.slow
 def test_every_method_of_the_walks_is_there() -> None:
     methods = [name for name in NAMES if re.fullmatch(r"_?[A-Z]\w+\.\w+", name)]
     assert len(methods) > 20
@@ -44,6 +47,7 @@ def test_every_method_of_the_walks_is_there() -> None:
         assert any(defines(text, method) for text in found), f"{owner}.{method}"
 
 
+@pytest.mark.slow
 def test_every_class_and_function_of_the_walks_is_there() -> None:
     names = {name for name in NAMES if re.fullmatch(r"[A-Z]\w*[a-z]\w*|[a-z]+_\w+", name)}
     assert len(names) > 15

@@ -90,6 +90,7 @@ def test_miniflow_knows_no_debugger_and_no_terminal() -> None:
     assert not {name.split(".")[0] for name in loaded} & {"mfdebug", "textual", "rich"}
 
 
+@pytest.mark.slow
 def test_the_debugger_core_knows_no_screen() -> None:
     modules = [name.removesuffix(".__init__") for name in modules_below("mfdebug/core")]
     loaded = loaded_by("import " + ", ".join(modules))
@@ -104,6 +105,7 @@ def test_a_run_file_is_read_without_the_debugger() -> None:
     assert not any(name.startswith(("mfdebug.core", "mfdebug.tui")) for name in loaded)
 
 
+@pytest.mark.slow
 def test_the_first_screen_loads_no_explanation_plot_or_quiz() -> None:
     loaded = loaded_by("import mfdebug.tui.app")
     late = ("mfdebug.core.explain.report", "mfdebug.core.explain.ops.", "mfdebug.core.quiz.")
@@ -128,6 +130,7 @@ except SystemExit as ended:
     assert "dataclasses" not in loaded
 
 
+@pytest.mark.slow
 def test_keys_and_settings_do_not_load_textual() -> None:
     code = "from mfdebug.cli.main import main; main(['keys']); main(['config'])"
     assert not {name.split(".")[0] for name in loaded_by(code)} & {"textual", "rich"}

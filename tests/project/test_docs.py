@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from mfdebug.cli.main import main
@@ -50,6 +51,7 @@ def test_the_readme_names_every_key_of_a_command() -> None:
             assert f"`{name}`" in readme or f"{name} |" in readme, f"{key.key}: {command.name}"
 
 
+@pytest.mark.slow
 def test_the_readmes_animation_shows_what_the_app_draws(tmp_path: Path) -> None:
     demo = ROOT / "docs" / "animation.demo"
     (line,) = re.findall(
@@ -64,6 +66,7 @@ def test_the_readmes_animation_shows_what_the_app_draws(tmp_path: Path) -> None:
     assert f"({line[1]})" in (ROOT / "README.md").read_text(encoding="utf-8").split("\n")[0]
 
 
+@pytest.mark.slow
 def test_the_guides_pictures_show_what_the_app_draws(tmp_path: Path) -> None:
     guide = ROOT / "docs" / "guide"
     for demo in guide.glob("*.demo"):

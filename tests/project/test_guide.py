@@ -30,6 +30,7 @@ from tests.support import warm_start
 from tests.support.app_driver import left, opened, right
 from tests.support.paths import ROOT
 from tests.support.rounding import NUMBER, same
+from tests.support.sizes import quick
 
 GUIDE = ROOT / "docs" / "guide"
 PAGES = sorted(GUIDE.glob("*.md"))
@@ -89,7 +90,7 @@ def _pattern(line: str) -> str:
     return f"({NUMBER.pattern})".join(words)
 
 
-@pytest.mark.parametrize("page", [page.name for page in PAGES])
+@pytest.mark.parametrize("page", quick([page.name for page in PAGES], 3))
 def test_every_console_block_prints_what_the_page_says(
     page: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +164,7 @@ def _in_one_line(lines: list[str]) -> str:
     return " ".join(" ".join(lines).split())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("graph", "keys", "seen"), list(_rows_seen()))
 async def test_what_a_row_of_confusions_says_is_on_the_screen(
     graph: str, keys: list[str], seen: list[str]

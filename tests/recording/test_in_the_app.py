@@ -47,6 +47,7 @@ SHOWN = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", some(SHOWN, 3))
 async def test_a_program_is_stepped_to_its_end_and_back(name: str) -> None:
     async with opened(MemoryRun(name, PROGRAMS[name])) as driver:
@@ -71,6 +72,7 @@ async def test_what_is_not_kept_is_said_and_has_a_mark() -> None:
         assert "?" in row
 
 
+@pytest.mark.slow
 async def test_the_screen_is_that_of_the_graph_that_runs() -> None:
     async with opened(MemoryRun("two_graphs", PROGRAMS["two_graphs"])) as driver:
         await driver.press("t", "s")

@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.paths import ROOT
 
 # 32 MiB of numbers, which are there before anything is counted.
@@ -29,6 +31,7 @@ print((most() - before) // 1024)
 """
 
 
+@pytest.mark.slow
 def test_a_large_pass_is_written_without_a_copy_of_it(tmp_path: Path) -> None:
     command = [sys.executable, "-c", MEASURED, str(tmp_path / "a.mfrun")]
     told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout

@@ -91,6 +91,7 @@ def test_a_second_process_that_writes_the_same_file_is_refused(tmp_path: Path) -
         reader.close()
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("killed", [False, True])
 def test_the_file_of_a_writer_that_has_ended_is_replaced(tmp_path: Path, killed: bool) -> None:
@@ -110,6 +111,7 @@ def test_the_file_of_a_writer_that_has_ended_is_replaced(tmp_path: Path, killed:
     reader.close()
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize("exists", [False, True])
 def test_of_two_processes_that_start_at_once_one_is_refused(tmp_path: Path, exists: bool) -> None:
@@ -122,6 +124,7 @@ def test_of_two_processes_that_start_at_once_one_is_refused(tmp_path: Path, exis
         assert lines[1] == "written\n"
 
 
+@pytest.mark.slow
 @linux
 def test_the_lock_outlives_readers_and_the_connections_keep_theirs(tmp_path: Path) -> None:
     path = tmp_path / "a.mfrun"

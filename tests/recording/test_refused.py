@@ -247,6 +247,7 @@ def test_a_damaged_pass_is_named_and_the_others_are_read(path: Path) -> None:
     reader.close()
 
 
+@pytest.mark.slow
 def test_every_changed_byte_of_a_row_is_told(path: Path) -> None:
     """Every byte of every row is changed, one file at a time: it is reported or has no effect."""
     connection = sqlite3.connect(path)
@@ -550,5 +551,6 @@ def check_changed_bytes(path: Path, changes: int, seed: int) -> None:
     assert refused > changes / 2
 
 
+@pytest.mark.slow
 def test_a_file_with_changed_bytes_tells_what_was_written_or_nothing(path: Path) -> None:
     check_changed_bytes(path, changes=pick(150, 40), seed=0)

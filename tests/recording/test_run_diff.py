@@ -230,6 +230,7 @@ def test_long_lists_of_passes_are_spans() -> None:
     assert spans(range(0, 20, 2)) == "0, 2, 4, 6, 8 and 5 more spans"
 
 
+@pytest.mark.slow
 @settings(max_examples=25, deadline=None)
 @given(
     st.integers(0, 3),

@@ -284,6 +284,7 @@ def test_a_pass_that_turns_out_to_be_over_another_graph(
     assert reader.inputs_after(1) == {}
 
 
+@pytest.mark.slow
 def test_what_is_after_a_pass_is_looked_up_in_a_few_rows(recording: Recording) -> None:
     recording.writer.sharing(0, (Shared(1, 0, ((0, 0),)),))
     for number in range(3000):
@@ -428,6 +429,7 @@ def test_wrong_calls(tmp_path: Path, recording: Recording) -> None:
             writer.layout(5, (entry,))
 
 
+@pytest.mark.slow
 def test_many_passes_are_read_in_one_look_each(recording: Recording) -> None:
     recording.squares(3000)
     recording.writer.flush()

@@ -23,6 +23,7 @@ def test_a_nan_is_found_where_it_is_made_and_not_where_a_function_passes_it_on()
     ]
 
 
+@pytest.mark.slow
 def test_a_run_is_compared_with_a_run_that_ships_and_a_branch_of_it_is_not() -> None:
     session = open_run(RUN)
     assert session.run(f"diff {RUN}").text.startswith("8 passes of both runs: the same")

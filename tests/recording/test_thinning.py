@@ -43,6 +43,7 @@ def test_what_is_kept_follows_from_three_numbers(sizes: list[int], data: st.Data
         assert {number, max(0, number - 1)} <= kept.keys()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("most", [MB, 4 * MB])
 def test_the_file_stays_below_its_bound(tmp_path: Path, most: int) -> None:
     recording = Recording(tmp_path / "a.mfrun", most)
@@ -106,6 +107,7 @@ def test_a_structure_a_pass_is_bounded_too(tmp_path: Path) -> None:
         assert (value == number).all()
 
 
+@pytest.mark.slow
 def test_small_inputs_go_last(tmp_path: Path) -> None:
     count = 100
     nodes = [node("Input", name=f"x{i}") for i in range(count)]

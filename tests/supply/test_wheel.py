@@ -65,6 +65,7 @@ def run(installed: Path, folder: Path, *words: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_code_that_runs_is_the_wheels(installed: Path, tmp_path: Path) -> None:
     where = "import mfdebug, miniflow; print(mfdebug.__file__); print(miniflow.__file__)"
     for path in run(installed, tmp_path, "python", "-c", where).splitlines():
@@ -82,6 +83,7 @@ def in_turn(installed: Path, folder: Path, lines: list[list[str]]) -> str:
     return run(installed, folder, "python", "-c", IN_TURN, *map(json.dumps, lines))
 
 
+@pytest.mark.slow
 def test_it_lists_and_runs_every_graph(installed: Path, tmp_path: Path) -> None:
     assert run(installed, tmp_path, "mfdebug", "--version").startswith("mfdebug ")
     told = run(installed, tmp_path, "mfdebug", "--list")
@@ -94,10 +96,12 @@ def test_it_lists_and_runs_every_graph(installed: Path, tmp_path: Path) -> None:
     assert [answer["ok"] for answer in printed] == [True] * len(names)
 
 
+@pytest.mark.slow
 def test_its_demos_run_through(installed: Path, tmp_path: Path) -> None:
     in_turn(installed, tmp_path, [["demo", demo.name, "--check"] for demo in shipped_demos()])
 
 
+@pytest.mark.slow
 def test_the_app_opens(installed: Path, tmp_path: Path) -> None:
     environment = {"XDG_STATE_HOME": str(tmp_path), "PYTHONPATH": None}
     with PtyApp([installed / "mfdebug", "xor"], env=environment, cwd=tmp_path) as app:

@@ -34,6 +34,7 @@ def start() -> Iterator[Start]:
         app.close()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "graph",
     # The others go over the line of ssh.

@@ -64,6 +64,7 @@ def shell(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shell]:
         yield Shell(terminal)
 
 
+@pytest.mark.slow
 def test_graphs_commands_files_and_options_are_completed(shell: Shell) -> None:
     # Bash lists what there is at a second Tab.
     shell.complete("mfdebug di\t", "diamond")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+import pytest
+
 from tests.support.pty_app import PtyApp
 
 COMMAND = [sys.executable, "-m", "mfdebug", "xor"]
@@ -20,6 +22,7 @@ def test_the_first_screen_is_sent_once_and_complete() -> None:
         assert app.wait() == 0
 
 
+@pytest.mark.slow
 def test_keys_typed_before_the_app_has_the_terminal_meet_its_prompt() -> None:
     with PtyApp(COMMAND) as app:
         # The terminal makes a line feed of this Enter.
@@ -29,6 +32,7 @@ def test_keys_typed_before_the_app_has_the_terminal_meet_its_prompt() -> None:
         assert app.wait() == 0
 
 
+@pytest.mark.slow
 def test_keys_typed_before_the_first_screen_meet_its_prompt() -> None:
     with PtyApp(COMMAND) as app:
         app.wait_for_bytes(b"\x1b[?1049h")

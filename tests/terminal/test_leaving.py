@@ -50,6 +50,7 @@ ASKED = ["print W1", "print W1.grad", "print lr", "stops", "watch", "branches"]
 BY_HAND = ["sgd 3", "set lr = 0.123", "step 7", "break l1", "watch cost"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ended_by", some(["SIGKILL", "SIGHUP", "SIGTERM", "q"], 2))
 def test_the_app_comes_back_after(start: Start, ended_by: str) -> None:
     app = start("xor", ready="press s to begin")
@@ -87,6 +88,7 @@ def test_the_line_prompt_comes_back_too(start: Start) -> None:
     again.wait_for("W1[0,0] = 0.5")
 
 
+@pytest.mark.slow
 def test_the_line_prompt_has_history_and_completion(start: Start) -> None:
     first = start("xor", "--plain", ready="(mfdebug)")
     first.send(b"pri\tW\t1[0,0]\r")
@@ -99,6 +101,7 @@ def test_the_line_prompt_has_history_and_completion(start: Start) -> None:
     assert second.text.rstrip().endswith("(mfdebug) print W1[0,0]")
 
 
+@pytest.mark.slow
 def test_ctrl_c_begins_a_new_line_and_ctrl_d_leaves(start: Start) -> None:
     plain = start("xor", "--plain", ready="(mfdebug)")
     plain.press("s", "t", "ctrl+c")

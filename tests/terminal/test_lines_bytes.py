@@ -53,6 +53,7 @@ def assert_true_to_a_redraw(app: PtyApp) -> None:
     assert cells(app) == before
 
 
+@pytest.mark.slow
 def test_a_panel_costs_the_digits_that_differ_and_leaves_the_terminal_restored(start: Start):
     app = start("panel")
     assert "mode 1049 on" in app.not_restored()
@@ -86,6 +87,7 @@ def assert_no_control_character_gets_through(app: PtyApp) -> None:
     assert b"\x1b" not in re.sub(rb"\x1b\[[\d;]*[mHn]", b"", sent)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "env",
     [{"COLORTERM": None}, {"TERM": "xterm", "COLORTERM": None}, {"NO_COLOR": "1"}],
@@ -103,6 +105,7 @@ def test_frames_stay_whole_where_the_terminal_offers_it(start: Start):
     assert len(sent) < 80
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", pick([(80, 24), (200, 50)], [(80, 24)]))
 def test_random_changes_end_in_what_a_redraw_shows(start: Start, size: tuple[int, int]):
     app = start("both", columns=size[0], rows=size[1])
@@ -123,6 +126,7 @@ def assert_it_comes_back_from_a_suspension(app: PtyApp) -> None:
     assert_true_to_a_redraw(app)
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_rows_scroll(start: Start):
     app = start("rows", "node0")
     # Measured: 90 for the cursor, 1600 when the list is recentred, 1500 for a line of scrolling.
@@ -136,6 +140,7 @@ def test_a_hundred_thousand_rows_scroll(start: Start):
     assert_true_to_a_redraw(app)
 
 
+@pytest.mark.slow
 def test_after_a_resize_nothing_is_believed(start: Start):
     app = start("both", columns=120, rows=30)
     for columns, rows in ((60, 20), (120, 30), (100, 24)):

@@ -22,7 +22,7 @@ import pytest
 from mfdebug.config.terminal import abilities
 from tests.support.pty_app import PtyApp
 from tests.support.rounding import assert_same
-from tests.support.sizes import pick
+from tests.support.sizes import pick, quick
 
 GOLDEN = Path(__file__).with_name("golden")
 COMMAND = [sys.executable, "-m", "mfdebug"]
@@ -83,7 +83,9 @@ def start(environ: Environment, *arguments: str, **options: int) -> PtyApp:
     return PtyApp([*COMMAND, *arguments], env={"COLORTERM": None, **environ}, **options)
 
 
-@pytest.fixture(params=pick([*TERMINALS], SAMPLE), ids=lambda name: name.replace(" ", "-"))
+@pytest.fixture(
+    params=quick(pick([*TERMINALS], SAMPLE), 2), ids=lambda name: name.replace(" ", "-")
+)
 def shown(request: pytest.FixtureRequest) -> Iterator[tuple[PtyApp, str, bool]]:
     environ, colours, ascii_only = TERMINALS[request.param]
     with start(environ, "xor") as app:
@@ -172,6 +174,7 @@ def many_scripts(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ascii_only", [False, True])
 def test_names_in_any_script_keep_columns_straight(many_scripts: Path, ascii_only: bool) -> None:
     option = ["--ascii"] if ascii_only else []
@@ -207,6 +210,7 @@ def test_what_cannot_be_drawn_on_gets_the_line_prompt(term: str | None) -> None:
     assert b"\x1b" not in app.output
 
 
+@pytest.mark.slow
 def test_an_option_overrules_what_is_found() -> None:
     with start({"TERM": "linux"}, "xor", "--no-ascii") as app:
         app.wait_for("press s to begin")

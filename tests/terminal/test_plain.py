@@ -149,6 +149,7 @@ def test_every_command_answers_in_plain_lines(tmp_path: Path) -> None:
     assert not any(line != line.rstrip() for line in done.stdout.splitlines())
 
 
+@pytest.mark.slow
 def test_every_command_answers_in_plain_lines_in_a_terminal_too(
     start: Start, tmp_path: Path
 ) -> None:

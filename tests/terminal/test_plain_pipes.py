@@ -115,6 +115,7 @@ def test_through_pipes_each_line_is_answered_before_the_next_is_written(
     assert read_line(pipes.stdout, seconds=4.0) == b"lr = 0.001\n"
 
 
+@pytest.mark.slow
 def test_an_interrupt_while_it_waits_for_a_pipe_is_no_traceback(
     pipes: subprocess.Popen[bytes],
 ) -> None:

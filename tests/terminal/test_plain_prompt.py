@@ -142,6 +142,7 @@ def test_a_session_in_which_nothing_was_done_is_not_offered(start: Start) -> Non
     assert "resume" not in start("wx").output.decode()
 
 
+@pytest.mark.slow
 def test_commands_from_a_pipe_leave_a_person_s_session_alone(start: Start) -> None:
     app = start("wx")
     ask(app, "step 3")

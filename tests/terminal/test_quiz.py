@@ -26,6 +26,7 @@ def piped(state: Path, *arguments: str, stdin: str) -> subprocess.CompletedProce
     return warm_start.run(command, stdin, text=True, cwd=ROOT, env=variables)
 
 
+@pytest.mark.slow
 def test_a_graph_is_played_in_a_terminal_and_the_course_resumes(tmp_path: Path) -> None:
     with PtyApp(COMMAND, env=env(tmp_path)) as app:
         app.wait_for("What is q?")
@@ -96,6 +97,7 @@ def test_through_a_pipe_each_line_is_an_answer(tmp_path: Path) -> None:
     assert again.stdout.startswith("graph 1 of 10: circuit-a\n")
 
 
+@pytest.mark.slow
 def test_a_seed_repeats_itself(tmp_path: Path) -> None:
     skips = "\n" * 30
     first = piped(tmp_path / "1", "--seed", "1", stdin=skips).stdout
@@ -103,6 +105,7 @@ def test_a_seed_repeats_itself(tmp_path: Path) -> None:
     assert first != piped(tmp_path / "3", stdin=skips).stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
@@ -116,6 +119,7 @@ def test_what_cannot_be_asked_is_refused(tmp_path: Path, arguments: list[str], w
     assert words in done.stderr
 
 
+@pytest.mark.slow
 def test_a_course_that_is_done_says_so(tmp_path: Path) -> None:
     piped(tmp_path, "dead-relu", stdin="\n" * 40)
     done = piped(tmp_path, stdin="")

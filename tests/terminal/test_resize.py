@@ -54,6 +54,7 @@ def leave(app: PtyApp) -> None:
     assert "Traceback" not in app.output.decode()
 
 
+@pytest.mark.slow
 def test_a_window_of_any_size_is_followed(start: Start) -> None:
     app = start("xor")
     assert_many_sizes_between_keys_are_followed(app)
@@ -108,6 +109,7 @@ SCREENS = [
 ]
 
 
+@pytest.mark.slow
 def test_each_screen_comes_back_as_it_was(start: Start) -> None:
     app = start("xor")
     app.press("s", "s")
@@ -124,6 +126,7 @@ def test_each_screen_comes_back_as_it_was(start: Start) -> None:
         app.press("tab" if keys == "tab" else "escape")
 
 
+@pytest.mark.slow
 def test_a_run_goes_on_while_the_window_changes(start: Start) -> None:
     app = start("digits")
     app.send(b":sgd 100000\r")
@@ -139,6 +142,7 @@ def test_a_run_goes_on_while_the_window_changes(start: Start) -> None:
     leave(app)
 
 
+@pytest.mark.slow
 def test_drawing_does_not_disturb_a_run(start: Start) -> None:
     # Threads take turns at nearly every instruction, and a small graph appends costs all the time.
     code = "import sys; sys.setswitchinterval(1e-6); "

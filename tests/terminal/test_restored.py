@@ -92,6 +92,7 @@ def handled(process: int) -> set[int]:
     return {number for number in signal.valid_signals() if int(mask, 16) >> (number - 1) & 1}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "ready"), [([], "press s to begin"), (["--plain"], "(mfdebug)")]
 )
@@ -109,6 +110,7 @@ def test_every_signal_that_ends_a_process_restores_the_terminal_first(
     assert ended == {number: (-number, []) for number in apps}
 
 
+@pytest.mark.slow
 def test_a_signal_that_was_ignored_stays_ignored(start: Start) -> None:
     app = start(["sh", "-c", f"trap '' HUP USR1; exec {shlex.join(COMMAND)} wx"])
     for number in (signal.SIGHUP, signal.SIGUSR1):
@@ -134,6 +136,7 @@ def test_after_the_app_a_signal_ends_the_process_as_before_it(number: signal.Sig
     assert (ended.returncode, ended.stdout) == (-number, b"")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ended_by", some([signal.SIGINT, signal.SIGTERM], 1))
 def test_a_signal_in_the_middle_of_a_long_run_ends_it(
     start: Start, ended_by: signal.Signals
@@ -146,6 +149,7 @@ def test_a_signal_in_the_middle_of_a_long_run_ends_it(
     assert app.not_restored() == []
 
 
+@pytest.mark.slow
 def test_a_crash_is_told_after_the_screen_is_left(start: Start) -> None:
     for where in pick(("widget", "key", "thread", "input"), ("widget", "thread")):
         # All but the first find what the one before has kept.
@@ -170,6 +174,7 @@ def test_a_crash_is_told_after_the_screen_is_left(start: Start) -> None:
     assert resumed("print moment") == "moment = 4"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_while_the_first_screen_is_made(start: Start, ended_by: signal.Signals) -> None:
     for _ in range(pick(2, 1)):
@@ -191,6 +196,7 @@ def test_an_interrupt_while_it_loads_has_no_traceback(start: Start) -> None:
     assert app.not_restored() == []
 
 
+@pytest.mark.slow
 def test_a_service_manager_ends_it_with_two_signals(start: Start) -> None:
     app = start([*COMMAND, "xor"])
     app.press("s")
@@ -200,6 +206,7 @@ def test_a_service_manager_ends_it_with_two_signals(start: Start) -> None:
     assert app.not_restored() == []
 
 
+@pytest.mark.slow
 def test_a_crash_at_the_start_is_told_too(start: Start) -> None:
     app = start([*CRASHING, "mount", "xor"], ready="")
     assert app.wait() == 1
@@ -209,6 +216,7 @@ def test_a_crash_at_the_start_is_told_too(start: Start) -> None:
     assert "kept" not in last
 
 
+@pytest.mark.slow
 def test_a_terminal_that_is_gone_ends_it(start: Start) -> None:
     app = start([*COMMAND, "xor"])
     app.press(*"ss")

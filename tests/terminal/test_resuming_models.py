@@ -40,6 +40,7 @@ def printed(folder: Path, *arguments: str, lines: list[str]) -> str:
     return answered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "given", "edit"), some(MODELS, 2), ids=lambda x: str(x)[:12])
 def test_a_model_is_resumed_with_what_was_given(
     name: str, given: list[str], edit: str, folder: Path

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.pty_app import PtyApp
 
 MFDEBUG = [sys.executable, "-m", "mfdebug"]
 
 
+@pytest.mark.slow
 def test_keys_and_the_look_of_the_file_reach_the_terminal(tmp_path: Path) -> None:
     config = tmp_path / "config.toml"
     config.write_text('ascii = true\n[keys]\nstep = ["ctrl+j", "J", "f2"]\nquit = "alt+x"\n')

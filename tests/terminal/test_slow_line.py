@@ -41,6 +41,7 @@ def wait_for_steps(app: HeldApp, transcript: Path, steps: int) -> None:
         app._read(0.01)
 
 
+@pytest.mark.slow
 def test_a_key_that_is_held_down_is_one_frame_when_the_line_lets_it_through(
     app: HeldApp, transcript: Path
 ) -> None:

@@ -117,6 +117,7 @@ def test_a_line_that_drops_is_taken_up_again(
     assert printed(state, "print W1", "print lr", "print moment") == before
 
 
+@pytest.mark.slow
 def test_a_drop_in_the_middle_of_held_keys_loses_at_most_the_last_second(
     log_in: LogIn, state: Path
 ) -> None:
@@ -132,6 +133,7 @@ def test_a_drop_in_the_middle_of_held_keys_loses_at_most_the_last_second(
     assert "moment = 60" in printed(state, "print moment")
 
 
+@pytest.mark.slow
 def test_a_demo_over_ssh(log_in: LogIn) -> None:
     app = log_in("demo", "five-to-two", ready="space starts")
     app.press("space", "space", idle=0.15)

@@ -98,6 +98,7 @@ def assert_left_while_a_key_is_held_down(shell: PtyApp) -> None:
     shell.wait_for("moment 42 ")
 
 
+@pytest.mark.slow
 def test_to_the_shell_and_back_in_every_way(shell: PtyApp) -> None:
     type_line(shell, f"{sys.executable} -m mfdebug xor")
     shell.wait_for("press s to begin")

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 
+import pytest
+
 from tests.support.pty_app import PtyApp
 
 CASES = [
@@ -17,6 +19,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 def test_keys_are_handled_one_after_the_other() -> None:
     with PtyApp([sys.executable, "-m", "mfdebug", "xor"]) as app:
         app.wait_for("press s to begin")

@@ -59,6 +59,7 @@ def regions(driver: Driver) -> list[tuple[int, int]]:
     return [(region.x, region.y) for region in panels]
 
 
+@pytest.mark.slow
 async def test_on_a_wide_screen_the_node_has_all_the_width_below_a_low_circuit() -> None:
     async with opened("digits", size=(200, 50)) as driver:
         order, circuit, node = regions(driver)

@@ -87,6 +87,7 @@ async def test_the_case_opens_with_the_complaint(name: str) -> None:
         assert shown.startswith(f"{name} {complaint}"), shown
 
 
+@pytest.mark.slow
 async def test_the_cost_is_nan_after_one_sgd_step() -> None:
     """The root of a distance that is 0 has an infinite slope, and inf · 0 is NaN: epsilon is 0."""
     async with case("nan-at-once") as driver:
@@ -123,6 +124,7 @@ async def test_the_cost_is_nan_after_one_sgd_step() -> None:
         assert " nan" not in row_of(driver, "well")
 
 
+@pytest.mark.slow
 async def test_the_cost_swings_higher_and_higher() -> None:
     """The learning rate is six times too large."""
     async with case("swings") as driver:
@@ -163,6 +165,7 @@ async def test_the_cost_swings_higher_and_higher() -> None:
         assert any(line.startswith(("▸ value 3.0000", "▸ value 2.9999")) for line in panel(driver))
 
 
+@pytest.mark.slow
 async def test_the_cost_stays_at_a_quarter() -> None:
     """All weights begin at 0, so that no gradient gets past W2 and no unit differs from another."""
     async with case("stays-at-a-quarter") as driver:
@@ -201,6 +204,7 @@ async def test_the_cost_stays_at_a_quarter() -> None:
         assert await cost(driver) < 0.01
 
 
+@pytest.mark.slow
 async def test_two_hidden_neurons_are_no_better_than_one() -> None:
     """All weights begin at 0.5: the hidden neurons are twins, with one gradient."""
     async with case("no-better-than-one") as driver:
@@ -235,6 +239,7 @@ async def test_two_hidden_neurons_are_no_better_than_one() -> None:
         assert "false" in await printed(driver, "all(W1[:,0] == W1[:,1])")
 
 
+@pytest.mark.slow
 async def test_all_flats_get_the_same_answer() -> None:
     """Sizes in square feet, not scaled: the sigmoids are saturated, and let no gradient through."""
     async with case("all-the-same-answer") as driver:
@@ -269,6 +274,7 @@ async def test_all_flats_get_the_same_answer() -> None:
         assert float(low.split()[-1]) < 0.1 < 0.9 < float(high.split()[-1])
 
 
+@pytest.mark.slow
 async def test_the_answer_is_only_the_mean() -> None:
     """The biases of both ReLUs begin at -10: both are dead in every row."""
     async with case("only-the-mean") as driver:
@@ -300,6 +306,7 @@ async def test_the_answer_is_only_the_mean() -> None:
         assert await cost(driver) < 1e-6
 
 
+@pytest.mark.slow
 async def test_the_bias_never_moves() -> None:
     """The cost is taken of `slope`, before the bias was added: `answer` is wired past it."""
     async with case("never-moves") as driver:
@@ -368,6 +375,7 @@ async def test_points_on_a_line_do_not_fit_a_line() -> None:
         assert "cost 10 " in head(driver)
 
 
+@pytest.mark.slow
 async def test_it_learns_nothing() -> None:
     """The learning rate is a million times too small."""
     async with case("learns-nothing") as driver:

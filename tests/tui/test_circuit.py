@@ -74,6 +74,7 @@ async def click(driver: Driver, name: str) -> None:
     await driver.pilot.pause()
 
 
+@pytest.mark.slow
 async def test_g_replaces_the_list_and_the_node_stays_below() -> None:
     async with opened("circuit-b") as driver:
         assert "order" in driver.text.split("\n")[1]
@@ -92,6 +93,7 @@ async def test_g_replaces_the_list_and_the_node_stays_below() -> None:
         assert driver.screen.panels.order.has_focus
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("width", [116, 120, 195])
 async def test_it_stands_beside_the_list_by_itself_where_both_fit(width: int) -> None:
     async with opened("xor", size=(width, 40)) as driver:
@@ -111,6 +113,7 @@ async def test_it_stands_beside_the_list_by_itself_where_both_fit(width: int) ->
         assert view(driver).region.height == circuit(driver).height
 
 
+@pytest.mark.slow
 async def test_beside_the_list_a_graph_that_is_too_wide_is_scrolled_to_the_moment() -> None:
     async with opened("log-nan", size=(120, 40)) as driver:
         assert circuit(driver).plan == "scrolled"
@@ -129,6 +132,7 @@ async def test_a_graph_whose_rows_do_not_fit_waits_for_its_key() -> None:
         assert "order" in driver.text.split("\n")[1]
 
 
+@pytest.mark.slow
 async def test_a_tall_circuit_leaves_a_few_lines_to_the_curve() -> None:
     async with opened("transformer", size=(120, 36)) as driver:
         await driver.press("t", "t")
@@ -137,6 +141,7 @@ async def test_a_tall_circuit_leaves_a_few_lines_to_the_curve() -> None:
         assert driver.screen.panels.cost.is_curve
 
 
+@pytest.mark.slow
 async def test_it_scrolls_only_when_the_active_box_would_leave() -> None:
     async with opened("log-nan") as driver:
         await driver.press("G", "n")
@@ -156,6 +161,7 @@ async def test_it_scrolls_only_when_the_active_box_would_leave() -> None:
         assert "55 columns" in title(driver)
 
 
+@pytest.mark.slow
 async def test_the_wheel_scrolls_and_the_title_says_what_lies_beyond() -> None:
     async with opened("log-nan") as driver:
         await driver.press("G")
@@ -172,6 +178,7 @@ async def test_the_wheel_scrolls_and_the_title_says_what_lies_beyond() -> None:
         assert "◂" not in title(driver)
 
 
+@pytest.mark.slow
 async def test_arrows_walk_along_the_wires_and_the_list_follows() -> None:
     async with opened("circuit-b") as driver:
         await driver.press("G", "n", "n", "s")
@@ -211,6 +218,7 @@ async def test_at_a_moment_without_a_node_an_arrow_begins_to_walk() -> None:
         assert shown(driver) == "xy"
 
 
+@pytest.mark.slow
 async def test_enter_opens_a_fold_and_backspace_closes_it() -> None:
     async with opened("vanishing") as driver:
         await driver.press("G", "n", "s")
@@ -234,6 +242,7 @@ async def test_enter_opens_a_fold_and_backspace_closes_it() -> None:
         assert driver.message == f"! no fold around {shown(driver)} is open"
 
 
+@pytest.mark.slow
 async def test_the_list_and_the_circuit_fold_together() -> None:
     async with opened("vanishing", size=(120, 50)) as driver:
         order = driver.screen.panels.order
@@ -255,6 +264,7 @@ async def test_the_list_and_the_circuit_fold_together() -> None:
         assert "layer1…12 ×12" in drawn(driver)
 
 
+@pytest.mark.slow
 async def test_what_was_folded_in_the_list_is_folded_when_the_circuit_comes() -> None:
     async with opened("transformer") as driver:
         await driver.press("home")
@@ -265,6 +275,7 @@ async def test_what_was_folded_in_the_list_is_folded_when_the_circuit_comes() ->
         assert "out/" in circuit(driver).opened
 
 
+@pytest.mark.slow
 async def test_a_fold_that_no_longer_fits_stays_on_the_screen() -> None:
     async with opened("batchnorm", size=(120, 40)) as driver:
         assert view(driver).display
@@ -273,6 +284,7 @@ async def test_a_fold_that_no_longer_fits_stays_on_the_screen() -> None:
         assert driver.screen.panels.shows_circuit
 
 
+@pytest.mark.slow
 async def test_what_was_opened_stays_open_at_another_size() -> None:
     async with opened("vanishing") as driver:
         await driver.press("G", "n", "s", "enter")
@@ -282,6 +294,7 @@ async def test_what_was_opened_stays_open_at_another_size() -> None:
         assert circuit(driver).opened == before
 
 
+@pytest.mark.slow
 async def test_a_click_chooses_a_box_and_opens_a_fold() -> None:
     async with opened("circuit-b") as driver:
         await driver.press("G", "n", "s")
@@ -298,6 +311,7 @@ async def test_a_click_chooses_a_box_and_opens_a_fold() -> None:
         assert "×12" not in drawn(driver)
 
 
+@pytest.mark.slow
 async def test_tab_goes_round_what_is_shown() -> None:
     async with opened("xor", size=(120, 40)) as driver:
         focused = []
@@ -314,6 +328,7 @@ async def test_tab_goes_round_what_is_shown() -> None:
         assert view(driver).has_focus
 
 
+@pytest.mark.slow
 async def test_i_gives_the_circuit_the_whole_screen() -> None:
     async with opened("sigmoid-neuron") as driver:
         await driver.press("G", "n", "i")
@@ -356,6 +371,7 @@ def long_chain(nodes: int) -> Graph:
     return Graph.of(Mul(node, node, name="cost"))
 
 
+@pytest.mark.slow
 async def test_a_large_graph_is_drawn_around_the_present_node() -> None:
     async with opened(long_chain(MOST_AT_ONCE + 50)) as driver:
         await driver.press("G")
@@ -384,6 +400,7 @@ async def test_whatever_the_size_boxes_and_node_are_in_view(size: tuple[int, int
             assert driver.screen.panels.node.region.height >= 2
 
 
+@pytest.mark.slow
 async def test_every_sign_has_an_ascii_form() -> None:
     for graph in ("diamond", "log-nan", "vanishing"):
         async with opened(graph) as driver:

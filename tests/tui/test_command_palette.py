@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from textual.events import Key
 from textual.widgets import Input as Line
 
@@ -26,6 +27,7 @@ async def test_it_lists_every_command_and_nothing_of_textual() -> None:
         assert not any("screenshot" in line.lower() for line in listed)
 
 
+@pytest.mark.slow
 async def test_a_command_that_needs_nothing_is_run() -> None:
     async with opened() as driver:
         for typed, moment in (("step", 1), ("to the end of this phase", 6), ("whole sgd", 21)):
@@ -36,6 +38,7 @@ async def test_a_command_that_needs_nothing_is_run() -> None:
             assert driver.moment == moment
 
 
+@pytest.mark.slow
 async def test_a_command_that_takes_something_opens_the_prompt() -> None:
     async with opened() as driver:
         for name in ("goto", "break", "print", "why", "save", "watch"):
@@ -68,6 +71,7 @@ async def test_letters_that_fit_in_many_ways_hold_nothing_up() -> None:
         assert await choices(driver, "eeeeeeeeeeee") == []
 
 
+@pytest.mark.slow
 async def test_help_and_the_theme_are_reached() -> None:
     async with opened() as driver:
         dark = driver.app.current_theme.dark
@@ -115,6 +119,7 @@ async def test_hostile_text_is_shown_as_text() -> None:
         assert "set NODE[i,j] = VALUE | NODE.grad = VALUE | lr = VALUE" in driver.text
 
 
+@pytest.mark.slow
 async def test_the_chosen_line_stands_out_in_every_theme() -> None:
     async with opened() as driver:
         for theme in ("ansi-dark", "ansi-light", "mfdebug-light"):

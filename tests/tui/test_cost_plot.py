@@ -69,6 +69,7 @@ async def test_until_it_has_two_points_it_is_one_line() -> None:
         assert driver.screen.query_one("#node").size.height == node - 8
 
 
+@pytest.mark.slow
 async def test_other_branches_stay_as_dashed_curves_with_a_legend() -> None:
     async with opened(commands=["sgd 20", "goto sgd 5", "set lr = 9", "sgd 6"]) as driver:
         assert title(driver) == "cost   ◆ step 10: 0.250134   ⠒ ⠒ branch 0"
@@ -96,6 +97,7 @@ async def test_other_branches_stay_as_dashed_curves_with_a_legend() -> None:
         assert "⠒ ⠒" in title(driver)
 
 
+@pytest.mark.slow
 async def test_a_click_on_the_curve_goes_to_the_cost_of_its_step() -> None:
     async with opened(commands=["sgd 20"]) as driver:
         plot = driver.screen.query_one(CostPlot)
@@ -126,6 +128,7 @@ async def test_a_click_beyond_the_curve_goes_to_its_last_step_and_runs_nothing()
         assert len(driver.debugger.cursor.costs) == 7
 
 
+@pytest.mark.slow
 async def test_the_curve_grows_while_a_run_goes_on_and_the_bar_with_it() -> None:
     async with opened(waits=False) as driver:
         await driver.press("colon")
@@ -152,6 +155,7 @@ async def test_the_curve_grows_while_a_run_goes_on_and_the_bar_with_it() -> None
         assert not plotted(driver)[-1].endswith("100M")
 
 
+@pytest.mark.slow
 async def test_a_run_to_a_stop_says_what_is_known_and_its_curve_ends_where_it_stops() -> None:
     async with opened(commands=["break if sgd_step == 9990", "sgd 2"], waits=False) as driver:
         seen: set[str] = set()
@@ -165,6 +169,7 @@ async def test_a_run_to_a_stop_says_what_is_known_and_its_curve_ends_where_it_st
         assert len(driver.debugger.cursor.costs) == driver.debugger.cursor.costs_reached
 
 
+@pytest.mark.slow
 async def test_nothing_is_redrawn_while_the_cost_stays() -> None:
     async with opened(commands=["sgd 5", "step 8"]) as driver:
         plot = driver.screen.query_one(CostPlot)
@@ -180,6 +185,7 @@ async def test_its_title_offers_the_answers_where_there_are_any(name: str, offer
         assert ("A answers" in driver.text) is offered
 
 
+@pytest.mark.slow
 async def test_the_title_counts_the_branches_that_have_a_curve() -> None:
     async with opened("xor", (120, 40), commands=["sgd 3"]) as driver:
         for edit in ("set W1[0,0] = 3", "set b2 = 1"):
@@ -192,6 +198,7 @@ async def test_the_title_counts_the_branches_that_have_a_curve() -> None:
         assert "⠒ ⠒ branch 3" in title(driver)
 
 
+@pytest.mark.slow
 async def test_the_curve_is_taller_where_all_nodes_are_numbers() -> None:
     rows = {}
     for graph in ("parabola", "edge"):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 import miniflow as mf
 from mfdebug.core.commands.interpreter import check_known
 from mfdebug.core.session.demo import read_demo
@@ -15,6 +17,7 @@ from tests.support.recurrent_layers import sequences
 from tests.tui.demo_show import Show, played
 
 
+@pytest.mark.slow
 async def test_space_goes_on_and_b_goes_back() -> None:
     async with played() as show:
         assert "Three beats" in show.text
@@ -35,6 +38,7 @@ async def test_space_goes_on_and_b_goes_back() -> None:
         assert "this is the start of the demo" in show.text
 
 
+@pytest.mark.slow
 async def test_a_demo_keeps_its_graph(tmp_path: Path) -> None:
     mf.save(sequences("GRU", 2), tmp_path / "gru.json")
     path = tmp_path / "layer.demo"
@@ -48,6 +52,7 @@ async def test_a_demo_keeps_its_graph(tmp_path: Path) -> None:
         assert show.moment == 4
 
 
+@pytest.mark.slow
 async def test_a_demo_of_a_recorded_run_goes_on_and_back(tmp_path: Path) -> None:
     path = tmp_path / "run.demo"
     path.write_text(
@@ -83,6 +88,7 @@ async def test_a_rest_is_ended_by_the_next_key() -> None:
         assert "end of the demo" in show.text
 
 
+@pytest.mark.slow
 async def test_another_key_in_a_rest_ends_the_beat_and_b_goes_back_to_where_it_began() -> None:
     async with played() as show:
         await show.press("space", "space", "space", "t")
@@ -97,6 +103,7 @@ async def test_another_key_in_a_rest_ends_the_beat_and_b_goes_back_to_where_it_b
         assert show.moment == 9
 
 
+@pytest.mark.slow
 async def test_p_in_the_middle_of_a_beat_goes_on_from_there() -> None:
     async with played() as show:
         await show.press("space", "space", "space", "P")
@@ -114,6 +121,7 @@ async def test_q_in_the_middle_of_a_beat_leaves() -> None:
         assert not show.app.is_running
 
 
+@pytest.mark.slow
 async def test_the_presenter_wanders_off_and_returns() -> None:
     async with played() as show:
         await show.press("space", "space", "s", "s", "t")
@@ -127,6 +135,7 @@ async def test_the_presenter_wanders_off_and_returns() -> None:
         assert show.moment == 9
 
 
+@pytest.mark.slow
 async def test_the_keys_of_the_demo_work_over_what_the_presenter_has_opened() -> None:
     async with played() as show:
         await show.press("space", "space")
@@ -144,6 +153,7 @@ async def test_the_keys_of_the_demo_work_over_what_the_presenter_has_opened() ->
             assert show.moment == 3
 
 
+@pytest.mark.slow
 async def test_what_the_presenter_has_set_up_is_off_the_script_too() -> None:
     """A stop of the presenter's would stop the script's own runs."""
     async with played() as show:
@@ -172,6 +182,7 @@ async def test_r_on_the_script_says_so_and_in_the_middle_of_a_beat_goes_to_its_e
         assert show.foot.startswith(" 3/3  space")
 
 
+@pytest.mark.slow
 async def test_a_count_goes_back_so_many_beats_and_is_used_up() -> None:
     async with played() as show:
         await show.press("space", "space", "2", "B")
@@ -183,6 +194,7 @@ async def test_a_count_goes_back_so_many_beats_and_is_used_up() -> None:
         assert show.moment == 2
 
 
+@pytest.mark.slow
 async def test_space_is_a_space_at_the_prompt() -> None:
     async with played() as show:
         await show.press("colon", *"sgd", "space", *"2", "enter")
@@ -193,6 +205,7 @@ async def test_space_is_a_space_at_the_prompt() -> None:
 BEATS = 5
 
 
+@pytest.mark.slow
 async def test_it_plays_by_itself_until_a_key_is_pressed(tmp_path: Path) -> None:
     path = tmp_path / "quick.demo"
     path.write_text('# graph "wx"\n' + "say x\nstep\npause\n" * BEATS)
@@ -220,6 +233,7 @@ async def test_what_is_not_as_expected_is_said_with_its_line(tmp_path: Path) -> 
         assert show.moment == 1
 
 
+@pytest.mark.slow
 async def test_keys_are_shown_also_those_of_the_script() -> None:
     async with played(show_keys=True) as show:
         await show.press("space", "space")
@@ -228,6 +242,7 @@ async def test_keys_are_shown_also_those_of_the_script() -> None:
         assert show.foot.rstrip().endswith("s ×2  :  :sgd 3")
 
 
+@pytest.mark.slow
 async def test_an_audience_gets_more_room_and_less() -> None:
     async with played() as show, played(present=True) as roomy:
         for each_show in (show, roomy):

@@ -28,6 +28,7 @@ def test_a_picture_of_each_beat(tmp_path: Path) -> None:
     assert "Forward:" in paths[1].read_text(encoding="utf-8").replace("&#160;", " ")
 
 
+@pytest.mark.slow
 def test_a_recording_ends_in_what_the_text_shows(tmp_path: Path) -> None:
     names = tmp_path / "three.txt", tmp_path / "three.cast"
     (text,), (cast,) = export(*names, options=("--size", "90x26"))
@@ -47,6 +48,7 @@ def test_a_recording_ends_in_what_the_text_shows(tmp_path: Path) -> None:
     assert shown == screens[-1].rstrip("\n")
 
 
+@pytest.mark.slow
 def test_an_animation_shows_every_frame_of_the_recording(tmp_path: Path) -> None:
     names = tmp_path / "three.gif", tmp_path / "again.gif", tmp_path / "three.cast"
     (first,), (second,), (cast,) = export(*names, options=("--size", "60x20"))
@@ -62,6 +64,7 @@ def test_an_animation_shows_every_frame_of_the_recording(tmp_path: Path) -> None
     assert Image.open(second).info["comment"] == image.info["comment"]
 
 
+@pytest.mark.slow
 def test_an_export_can_be_ascii_alone(tmp_path: Path) -> None:
     names = tmp_path / "three.txt", tmp_path / "three.cast"
     (text,), (cast,) = export(*names, options=("--ascii",))

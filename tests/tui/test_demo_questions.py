@@ -37,6 +37,7 @@ pause
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "reply"),
     [("50", "right:"), ("30", "not so: it is 50."), ("", "right:"), (None, "right:")],
@@ -64,6 +65,7 @@ async def test_a_question_is_answered_by_the_user_or_by_the_script(
         assert show.moment == 0
 
 
+@pytest.mark.slow
 async def test_the_keys_of_a_demo_work_while_a_question_waits(tmp_path: Path) -> None:
     path = tmp_path / "answering.demo"
     path.write_text(ANSWERING)
@@ -76,6 +78,7 @@ async def test_the_keys_of_a_demo_work_while_a_question_waits(tmp_path: Path) ->
         assert "━ quiz ━" not in show.text
 
 
+@pytest.mark.slow
 async def test_the_keys_of_a_question_go_with_it_also_in_a_rest(tmp_path: Path) -> None:
     path = tmp_path / "resting.demo"
     path.write_text(f"{ASKING}\nsay A rest.\nstep\nwait 30s\nstep\npause\n")
@@ -94,6 +97,7 @@ async def test_a_demo_that_plays_by_itself_answers_itself(tmp_path: Path) -> Non
         assert show.moment == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("typed", "reply"),
     [("4.4", "right: 4.4"), ("5.6", "not so; the answer is 4.4"), ("", "the answer is 4.4")],
@@ -116,6 +120,7 @@ async def test_what_a_script_asks_is_answered_in_the_panel(
         assert show.foot.startswith(" 1/2  space next beat")
 
 
+@pytest.mark.slow
 async def test_a_choice_is_a_letter_and_space_enters_what_is_typed(tmp_path: Path) -> None:
     path = tmp_path / "asking.demo"
     path.write_text(ASKING)
@@ -139,6 +144,7 @@ async def test_a_choice_is_a_letter_and_space_enters_what_is_typed(tmp_path: Pat
         assert "─ node" in show.text
 
 
+@pytest.mark.slow
 async def test_a_question_stays_while_a_demo_plays_by_itself_until_a_key(tmp_path: Path) -> None:
     path = tmp_path / "asking.demo"
     path.write_text(ASKING)

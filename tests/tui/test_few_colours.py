@@ -11,6 +11,7 @@ from mfdebug.config.themes import Colours
 from mfdebug.tui.screens.picker import PickerScreen
 from mfdebug.tui.widgets.caption import Caption
 from tests.support.app_driver import Driver, opened
+from tests.support.sizes import quick
 
 # The keys that lead to a screen, and a text that is selected there.
 SCREENS = {
@@ -41,7 +42,7 @@ def solid_cells(driver: Driver) -> list[list[str]]:
     return rows
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize("name", quick(SCREENS, 2))
 async def test_no_row_is_a_bar_and_what_is_selected_is_seen(name: str) -> None:
     keys, selected = SCREENS[name]
     able = Abilities(ascii_only=False, colours="16", dark=len(name) % 2 == 0)
@@ -76,6 +77,7 @@ async def test_a_chosen_box_is_no_brick(colours: Colours) -> None:
         assert [word.strip() for word in words if not word.strip("- ").isdigit()] == ["×"]
 
 
+@pytest.mark.slow
 async def test_a_number_in_reverse_has_no_colour() -> None:
     able = Abilities(ascii_only=False, colours="16", dark=True)
     async with opened(abilities=able) as driver:

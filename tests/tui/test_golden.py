@@ -16,6 +16,7 @@ import pytest
 
 from tests.support.app_driver import opened
 from tests.support.rounding import assert_same
+from tests.support.sizes import quick
 
 GOLDEN = Path(__file__).with_name("golden")
 
@@ -75,7 +76,7 @@ SCREENS = {
 }
 
 
-@pytest.mark.parametrize("name", SCREENS)
+@pytest.mark.parametrize("name", quick(SCREENS, 8))
 async def test_the_screen_is_as_it_was(name: str) -> None:
     graph, size, keys = SCREENS[name]
     async with opened(graph, size) as driver:

@@ -268,6 +268,7 @@ def node_lines(driver: Driver) -> str:
     return "\n".join(line.partition("│")[2] for line in driver.text.split("\n"))
 
 
+@pytest.mark.slow
 async def test_h_shows_numbers_heatmaps_and_pictures() -> None:
     async with opened("digits", (120, 40)) as driver:
         # Without the circuit, which would take the room of the pictures.
@@ -312,6 +313,7 @@ async def test_a_moment_without_a_tensor_keeps_the_choice_for_the_next() -> None
         assert driver.screen.panels.node.shown_view == "heatmap"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("theme", "ascii_only"), [("ansi-dark", False), ("mfdebug-dark", True)])
 async def test_few_colours_and_ascii_have_shades(theme: str, ascii_only: bool) -> None:
     async with opened("digits", (120, 40)) as driver:

@@ -23,6 +23,7 @@ from tests.support.sizes import pick, some
 PAGES = pages(SHIPPED_KEYS)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(60, 20), (80, 24)])
 async def test_a_topic_is_a_screen_and_all_of_them_tell_every_command(
     size: tuple[int, int],
@@ -52,6 +53,7 @@ async def test_a_topic_is_a_screen_and_all_of_them_tell_every_command(
         assert f"{PAGES[0].name}   1 of" in driver.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", pick([(120, 40), (200, 50)], [(200, 50)]))
 async def test_where_it_is_wide_the_list_stays_and_the_text_fills_the_screen(
     size: tuple[int, int],
@@ -122,6 +124,7 @@ async def found(driver: Driver, words: str) -> str:
     return told
 
 
+@pytest.mark.slow
 async def test_a_search_finds_the_words_by_which_people_search() -> None:
     async with opened() as driver:
         await driver.press("question_mark")
@@ -137,6 +140,7 @@ async def test_a_search_finds_the_words_by_which_people_search() -> None:
         assert isinstance(driver.app.screen, DebugScreen)
 
 
+@pytest.mark.slow
 async def test_keys_that_close_it_are_typed_in_a_search() -> None:
     async with opened() as driver:
         for key in ("question_mark", "q", "escape"):
@@ -148,6 +152,7 @@ async def test_keys_that_close_it_are_typed_in_a_search() -> None:
         assert driver.app.screen_stack[-2].debugger.moment == 0  # type: ignore[attr-defined]
 
 
+@pytest.mark.slow
 async def test_topics_are_reached_by_keys_and_by_the_mouse() -> None:
     async with opened() as driver:
         await driver.press("question_mark", "down", "j", "k", "enter")
@@ -171,6 +176,7 @@ async def test_topics_are_reached_by_keys_and_by_the_mouse() -> None:
         assert text.scroll_offset.y == min(text.size.height, text.max_scroll_y)
 
 
+@pytest.mark.slow
 async def test_help_at_the_prompt() -> None:
     async with opened() as driver:
         for line in ("help", "?", "hel"):

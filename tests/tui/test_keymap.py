@@ -112,6 +112,7 @@ async def test_the_key_that_leaves_from_everywhere_can_be_another_one() -> None:
 CHANGED = [("j", 1), ("j space J", 1), ("s", 1), ("s s", 6), ("f2", LENGTH), ("3 f2", 3 * LENGTH)]
 
 
+@pytest.mark.slow
 async def test_changed_keys_do_what_they_are_for() -> None:
     async with changed() as driver:
         for keys, moment in CHANGED:
@@ -185,6 +186,7 @@ async def test_the_screen_names_the_keys_in_force() -> None:
         ]
 
 
+@pytest.mark.slow
 async def test_a_session_that_was_left_names_the_keys_that_go_on() -> None:
     opened_graph = open_graph("xor")
     settings = Settings(keys={"step": ("j",), "resume": ("f5",)})
@@ -201,6 +203,7 @@ async def test_a_session_that_was_left_names_the_keys_that_go_on() -> None:
     assert greeting == "this graph was left at moment 2: f5 resumes there, j starts over"
 
 
+@pytest.mark.slow
 async def test_the_help_shows_them_and_opens_and_closes_by_its_key() -> None:
     async with changed() as driver:
         await driver.press("f1")
@@ -219,6 +222,7 @@ async def test_the_help_shows_them_and_opens_and_closes_by_its_key() -> None:
         assert isinstance(driver.app.screen, DebugScreen)
 
 
+@pytest.mark.slow
 async def test_the_palette_shows_them_and_opens_by_its_key() -> None:
     async with changed() as driver:
         await driver.press("t")
@@ -257,6 +261,7 @@ async def test_two_keys_change_places() -> None:
         assert driver.moment == 7
 
 
+@pytest.mark.slow
 async def test_dialogs_are_changed_and_escape_always_closes() -> None:
     async with changed(why_close=("f3",), text_close=("f4",)) as driver:
         for key in ("f3", "escape"):

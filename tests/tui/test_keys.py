@@ -73,6 +73,7 @@ async def test_g_asks_where_to_go() -> None:
         assert driver.moment == 2 * LENGTH + 1
 
 
+@pytest.mark.slow
 async def test_e_edits_the_entry_and_z_takes_it_back() -> None:
     async with opened("circuit-a") as driver:
         await driver.press("n", "n", "n", "home", "e")
@@ -113,6 +114,7 @@ async def test_e_overrides_a_computed_number_and_the_sign_says_so() -> None:
         assert "≠ by you" in driver.text
 
 
+@pytest.mark.slow
 async def test_p_prints_and_the_prompt_keeps_a_history() -> None:
     async with opened("wx") as driver:
         await driver.press("t", "p", "end")
@@ -168,6 +170,7 @@ async def test_l_draws_the_cost_on_a_log_scale() -> None:
         assert "log scale" in driver.text
 
 
+@pytest.mark.slow
 async def test_tab_goes_to_the_panel_where_arrows_choose_the_entry() -> None:
     async with opened() as driver:
         await driver.press("s", "s", "tab")
@@ -195,6 +198,7 @@ async def test_arrows_choose_a_node_and_f_follows_again_and_enter_opens_its_edge
         assert "inbound X" not in driver.text
 
 
+@pytest.mark.slow
 async def test_scopes_fold() -> None:
     async with opened("vanishing") as driver:
         await driver.press("down", "down", "down")
@@ -233,6 +237,7 @@ async def test_playing_stops_where_the_line_ends() -> None:
         assert driver.message.startswith("end of the run")
 
 
+@pytest.mark.slow
 async def test_a_long_run_reports_and_stops_at_a_key() -> None:
     async with opened("digits") as driver:
         await driver.press(*"999999")
@@ -299,6 +304,7 @@ async def test_hostile_names_are_shown_as_text() -> None:
         assert "[b]y[/b]" in driver.text
 
 
+@pytest.mark.slow
 async def test_first_commands_wait_for_one_another() -> None:
     async with opened("digits", commands=["sgd 400", "set lr = 0.5", "until r1"]) as driver:
         for _ in range(100):
@@ -320,6 +326,7 @@ async def test_playing_stops_behind_a_dialog() -> None:
         assert driver.moment == moment
 
 
+@pytest.mark.slow
 async def test_ctrl_t_changes_the_theme_which_every_line_follows() -> None:
     async with opened() as driver:
         dark = driver.app.current_theme.dark
@@ -333,6 +340,7 @@ async def test_ctrl_t_changes_the_theme_which_every_line_follows() -> None:
                 assert color is None or sum(color.get_truecolor()) > 300, (segment.text, ground)
 
 
+@pytest.mark.slow
 async def test_with_few_colours_the_themes_are_those_of_the_terminal() -> None:
     few = Abilities(ascii_only=False, colours="16", dark=True)
     async with opened(abilities=few) as driver:
@@ -352,6 +360,7 @@ async def test_a_cost_that_diverges_on_a_log_scale_does_not_end_the_app() -> Non
         assert driver.moment > 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("opening", ["x", "y"])
 async def test_a_colon_goes_from_a_frame_to_the_prompt(opening: str) -> None:
     async with opened(commands=["sgd"]) as driver:
@@ -364,6 +373,7 @@ async def test_a_colon_goes_from_a_frame_to_the_prompt(opening: str) -> None:
         assert len(driver.screen.session.stops) == len(RULE_NAMES)
 
 
+@pytest.mark.slow
 async def test_a_count_is_never_cut() -> None:
     async with opened() as driver:
         await driver.press(*"100000000")

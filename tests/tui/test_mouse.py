@@ -28,6 +28,7 @@ async def press_hint(driver: Driver, words: str) -> None:
     await driver.pilot.pause()
 
 
+@pytest.mark.slow
 async def test_a_click_on_a_key_of_the_bottom_line_presses_it() -> None:
     async with opened() as driver:
         await press_hint(driver, "step")
@@ -55,6 +56,7 @@ async def test_the_lead_of_autoplay_is_not_a_key() -> None:
         assert driver.moment >= 1
 
 
+@pytest.mark.slow
 async def test_no_click_takes_the_focus_away() -> None:
     async with opened(commands=["watch cost", "break if cost > 1", "sgd 3"]) as driver:
         assert driver.screen.panels.order.has_focus
@@ -77,6 +79,7 @@ async def click_on(driver: Driver, text: str, within: type[Widget], *, times: in
     raise AssertionError(f"{text!r} is not in {within.__name__}:\n{driver.text}")
 
 
+@pytest.mark.slow
 async def test_a_click_on_a_number_chooses_it_and_whether_value_or_gradient_is_asked() -> None:
     async with opened() as driver:
         await driver.press(*"3tnnsss")
@@ -94,6 +97,7 @@ async def test_a_click_on_a_number_chooses_it_and_whether_value_or_gradient_is_a
         assert "why ∂cost/∂l2[3,0]" in driver.text
 
 
+@pytest.mark.slow
 async def test_enter_asks_why_of_the_entry_and_a_click_on_words_chooses_nothing() -> None:
     async with opened() as driver:
         await driver.press(*"3tnnsss", "tab", "down")
@@ -124,6 +128,7 @@ async def test_every_number_of_a_window_is_chosen_where_it_is_seen(size: tuple[i
                 break
 
 
+@pytest.mark.slow
 async def test_a_click_on_a_title_gives_the_focus_and_two_the_whole_screen() -> None:
     async with opened() as driver:
         panels = driver.screen.panels
@@ -144,6 +149,7 @@ async def test_a_click_on_a_title_gives_the_focus_and_two_the_whole_screen() -> 
         assert panels.zoomed == ""
 
 
+@pytest.mark.slow
 async def test_tab_goes_round_the_panels_and_each_names_its_keys() -> None:
     async with opened() as driver:
         panels = driver.screen.panels
@@ -181,6 +187,7 @@ async def scroll(driver: Driver, widget: Widget, by: int) -> None:
         await driver.pilot.pause()
 
 
+@pytest.mark.slow
 async def test_the_wheel_scrolls_what_is_under_it() -> None:
     async with opened("digits", size=(80, 24)) as driver:
         await driver.press("t", "n", "n", "s")
@@ -199,6 +206,7 @@ async def test_the_wheel_scrolls_what_is_under_it() -> None:
         assert topics.scroll_offset.y > 0
 
 
+@pytest.mark.slow
 async def test_terms_and_numbers_of_why_are_clicked() -> None:
     async with opened() as driver:
         await driver.press(*"3tnnsssvy")
@@ -219,6 +227,7 @@ async def test_terms_and_numbers_of_why_are_clicked() -> None:
         assert isinstance(driver.app.screen, DebugScreen)
 
 
+@pytest.mark.slow
 async def test_the_keys_that_a_dialog_names_are_clicked() -> None:
     async with opened() as driver:
         await driver.press("question_mark")
@@ -260,6 +269,7 @@ SCREENS = {
 SIZES = [(80, 24), (120, 40)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("keys", "size"),
     # Each screen in one size, the next in the other; with `--long` in both.

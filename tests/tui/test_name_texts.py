@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.tui.widgets.name_texts import NameTexts
 from mfdebug.tui.widgets.order_rows import OrderRows
@@ -20,6 +22,7 @@ def chain(nodes: int) -> NameTexts:
     return NameTexts(OrderRows(ComputedDebugger(Graph.of(x))))
 
 
+@pytest.mark.slow
 def test_names_that_a_screen_shows_together_are_told_apart() -> None:
     for nodes in (300, 3000):
         names = chain(nodes)

@@ -94,6 +94,7 @@ def test_nothing_is_cut_without_an_ellipsis(name: str) -> None:
                     assert not cut, (name, moment, width)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(60), deadline=None)
 @given(
     st.text(st.characters(categories=("L", "N", "P", "S")), min_size=1, max_size=80),
@@ -248,6 +249,7 @@ def test_a_linear_of_two_products_shows_both() -> None:
     assert any(line.startswith("  l[0,0] = 1 × 1 + 2 × 3") for line in shown)
 
 
+@pytest.mark.slow
 async def test_a_parameter_says_who_has_set_it_until_it_is_updated() -> None:
     async with opened("wx", size=(100, 24), commands=["sgd"]) as driver:
         await ask(driver, "set w = 7")

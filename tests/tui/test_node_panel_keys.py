@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 
+import pytest
+
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.node_panel import NodePanel
 from tests.support.app_driver import Driver, opened
@@ -15,6 +17,7 @@ def panel_text(driver: Driver) -> str:
     return "\n".join(panel.line(y).text for y in range(panel.virtual_size.height))
 
 
+@pytest.mark.slow
 async def test_i_gives_the_node_the_whole_screen_and_tab_the_next_panel() -> None:
     async with opened() as driver:
         await driver.press("t", "n", "n", "s", "s", "s", "i")
@@ -42,6 +45,7 @@ async def test_i_gives_the_node_the_whole_screen_and_tab_the_next_panel() -> Non
         assert "│━ node ━" in driver.text
 
 
+@pytest.mark.slow
 async def test_a_narrow_screen_is_never_empty() -> None:
     async with opened(size=(60, 20), commands=["sgd 2"]) as driver:
         for keys in ("i tab tab i", "i i", "i tab escape", "tab i tab tab i", "i escape"):
@@ -51,6 +55,7 @@ async def test_a_narrow_screen_is_never_empty() -> None:
                 assert sum(bool(line.strip()) for line in body) > 4, (keys, key)
 
 
+@pytest.mark.slow
 async def test_every_line_of_the_node_is_reached_by_keys_at_80x24() -> None:
     async with opened() as driver:
         await driver.press("n", "n", "s", "s", "s")
@@ -70,6 +75,7 @@ async def test_every_line_of_the_node_is_reached_by_keys_at_80x24() -> None:
         assert "above: <" not in driver.text
 
 
+@pytest.mark.slow
 async def test_v_chooses_what_is_asked_about_until_the_next_phase() -> None:
     async with opened() as driver:
         await driver.press("t", "n", "n", "s", "s")
@@ -90,6 +96,7 @@ async def test_v_chooses_what_is_asked_about_until_the_next_phase() -> None:
         assert driver.message == "! q has no gradient: not computed yet"
 
 
+@pytest.mark.slow
 async def test_capital_v_shows_the_previous_pass() -> None:
     async with opened("wx") as driver:
         await driver.press("t", "n", "n", "n", "V")
@@ -107,6 +114,7 @@ async def test_capital_v_shows_the_previous_pass() -> None:
         assert driver.moment < moment
 
 
+@pytest.mark.slow
 async def test_x_explains_the_chosen_entry() -> None:
     async with opened() as driver:
         await driver.press("n", "n", "s", "s", "tab", "end", "x")
@@ -124,6 +132,7 @@ async def test_the_keys_of_the_panel_are_in_the_hints_while_it_has_the_focus() -
         assert driver.text.split("\n")[-1].startswith(" s step S back")
 
 
+@pytest.mark.slow
 async def test_page_and_edge_keys_move_in_the_tensor() -> None:
     async with opened("digits") as driver:
         await driver.press("s", "s", "tab", "pagedown")

@@ -59,6 +59,7 @@ def marked(driver: Driver, y: int) -> str:
     return "".join(s.text for s in segments if s.style is not None and s.style.bgcolor != ground)
 
 
+@pytest.mark.slow
 async def test_the_cursor_marks_the_start_of_its_row() -> None:
     async with opened("circuit-a") as driver:
         await driver.press("n", "n", "s")
@@ -93,6 +94,7 @@ async def test_a_tensor_has_its_mean_size_and_few_entries_are_numbers() -> None:
         assert row_of(driver, "b1").split()[-3:] == ["0", "0", "∙"]
 
 
+@pytest.mark.slow
 async def test_what_is_stale_partial_or_absent_says_so() -> None:
     async with opened("diamond") as driver:
         assert row_of(driver, "y").split()[-2:] == ["∙", "∙"]
@@ -120,6 +122,7 @@ async def test_gradients_that_receive_a_contribution_are_bold() -> None:
         assert found == [["⊕-4"], ["⊕-4"], [], ["-4"], []]
 
 
+@pytest.mark.slow
 async def test_wide_lists_have_bars_updates_and_entries() -> None:
     async with opened(size=(200, 50), commands=["sgd 2"]) as driver:
         await driver.press("G", "G", "G")
@@ -157,6 +160,7 @@ async def test_rows_fit_the_panel_at_every_size(size: tuple[int, int]) -> None:
 # Folds -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_stepping_into_a_folded_scope_highlights_its_row() -> None:
     async with opened("vanishing") as driver:
         await driver.press("s", "s")
@@ -170,6 +174,7 @@ async def test_stepping_into_a_folded_scope_highlights_its_row() -> None:
         assert tree_of(driver).selected == driver.debugger.where.node
 
 
+@pytest.mark.slow
 async def test_repeated_blocks_fold_to_one_row() -> None:
     async with opened("vanishing", commands=["sgd"]) as driver:
         await driver.press("home", "down", "down")
@@ -217,6 +222,7 @@ async def test_edges_to_scoped_nodes_lose_the_outer_scopes_first() -> None:
 # The search ------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_it_goes_to_the_first_match_while_one_types() -> None:
     async with opened(commands=["step 2"]) as driver:
         await driver.press("slash")
@@ -241,6 +247,7 @@ async def test_it_goes_to_the_first_match_while_one_types() -> None:
         assert underlined(driver) == []
 
 
+@pytest.mark.slow
 async def test_escape_returns_to_where_one_was() -> None:
     async with opened("vanishing", size=(80, 20), commands=["sgd 1", "step 5"]) as driver:
         await driver.press("home", "down", "down", "down")
@@ -265,6 +272,7 @@ async def test_a_search_without_a_match_stays_and_says_so() -> None:
         assert "searched for yet" in driver.message
 
 
+@pytest.mark.slow
 async def test_a_search_for_nothing_repeats_the_last_one() -> None:
     async with opened() as driver:
         await ask(driver, "find sigmoid")
@@ -296,6 +304,7 @@ async def test_a_click_selects_and_on_the_sign_folds() -> None:
         assert "▸ layer2/" in driver.text
 
 
+@pytest.mark.slow
 async def test_the_focus_is_never_lost_by_a_click() -> None:
     async with opened(commands=["watch cost", "break l1", "sgd"]) as driver:
         for x in (2, 50):
@@ -309,6 +318,7 @@ async def test_the_focus_is_never_lost_by_a_click() -> None:
 # Cost ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_key_asks_about_visible_nodes_only(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: set[int] = set()
     plain = State.value_freshness
@@ -366,6 +376,7 @@ async def test_the_legend_has_all_signs_of_a_list_that_leaves_room(
             assert f" {line}" in driver.text
 
 
+@pytest.mark.slow
 async def test_the_legend_gives_way_to_the_rows_of_a_scope_that_opens() -> None:
     async with opened("vanishing", (120, 40)) as driver:
         legend = driver.app.screen.query_one(Legend)

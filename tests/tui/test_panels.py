@@ -38,6 +38,7 @@ def bars(row: str) -> str:
 # Watches ---------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_w_watches_and_the_trend_grows_with_the_steps() -> None:
     async with opened() as driver:
         assert "watches" not in driver.text
@@ -59,6 +60,7 @@ async def test_w_watches_and_the_trend_grows_with_the_steps() -> None:
         assert len(bars(titled(driver, "watches")[0])) == 2
 
 
+@pytest.mark.slow
 async def test_stepping_within_a_pass_is_no_trend() -> None:
     async with opened(commands=["watch cost", "sgd"]) as driver:
         await driver.press("n", "n", "s", "s", "s")
@@ -66,6 +68,7 @@ async def test_stepping_within_a_pass_is_no_trend() -> None:
         assert len(bars(row)) == 2
 
 
+@pytest.mark.slow
 async def test_unwatch_hides_the_panel() -> None:
     async with opened(commands=["watch cost", "watch W1"]) as driver:
         await ask(driver, "unwatch 1")
@@ -107,6 +110,7 @@ async def test_rows_fit_their_column(size: tuple[int, int]) -> None:
                 assert panel.row(y, width).cell_length == width
 
 
+@pytest.mark.slow
 async def test_many_watches_scroll_within_a_third_of_the_column() -> None:
     watches = [f"watch W1 * {i}" for i in range(20)]
     async with opened(commands=watches) as driver:
@@ -118,6 +122,7 @@ async def test_many_watches_scroll_within_a_third_of_the_column() -> None:
 # Stops -----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_b_sets_a_stop_that_shows_in_tree_and_panel() -> None:
     async with opened() as driver:
         assert "stops" not in driver.text
@@ -136,6 +141,7 @@ async def test_b_sets_a_stop_that_shows_in_tree_and_panel() -> None:
         assert titled(driver, "stops") == ["  1 l1                         2"]
 
 
+@pytest.mark.slow
 async def test_a_stop_that_is_off_says_so() -> None:
     async with opened(commands=["break l1", "sgd"]) as driver:
         await ask(driver, "disable 1")
@@ -180,6 +186,7 @@ async def test_of_many_stops_the_one_that_was_met_is_in_view() -> None:
         assert "update-ratio" in met
 
 
+@pytest.mark.slow
 async def test_going_back_to_a_stop_marks_it() -> None:
     async with opened(commands=["break s2 forward", "sgd 2", "sgd 2", "step 3"]) as driver:
         assert not any(line.startswith("●") for line in titled(driver, "stops"))
@@ -190,6 +197,7 @@ async def test_going_back_to_a_stop_marks_it() -> None:
 # Health ----------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_node_is_marked_with_the_rule_that_it_breaks() -> None:
     async with opened("dead-relu", commands=["sgd 3"]) as driver:
         assert "dead" not in row_of(driver, "r1")
@@ -206,6 +214,7 @@ async def test_a_node_is_marked_with_the_rule_that_it_breaks() -> None:
         assert "dead" not in row_of(driver, "r1")
 
 
+@pytest.mark.slow
 async def test_the_word_stands_where_the_shape_was_if_there_is_no_other_room() -> None:
     async with opened("vanishing", commands=["break vanishing 1e-6", "next 3"]) as driver:
         await ask(driver, "disable 1")
@@ -254,6 +263,7 @@ def used_often(count: int) -> Graph:
     return Graph.of(Add(*[x] * count, name="f"))
 
 
+@pytest.mark.slow
 async def test_a_node_with_many_edges_takes_a_few_lines_of_the_panel() -> None:
     for moment in (3, 4):
         heights = []
@@ -269,6 +279,7 @@ async def test_a_node_with_many_edges_takes_a_few_lines_of_the_panel() -> None:
         assert heights[1] < 60
 
 
+@pytest.mark.slow
 async def test_rows_of_edges_look_at_their_own_edge_alone(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -309,6 +320,7 @@ async def test_edges_between_the_same_two_nodes_are_told_apart_in_tree_panel_and
         assert ["input 1 of y" in terms[0], "input 2 of y" in terms[1]] == [True, True]
 
 
+@pytest.mark.slow
 async def test_of_a_sink_of_several_entries_gradients_are_called_those_of_its_sum() -> None:
     x = Input("x", value=[1.0, 2.0], trainable=True)
     graph = Graph.of(Mul(x, Input("y", value=[3.0, 4.0]), name="q"))
@@ -331,6 +343,7 @@ async def test_the_title_names_the_previous_pass_where_there_is_one() -> None:
         assert "previous pass  cost = 900" in driver.text
 
 
+@pytest.mark.slow
 async def test_after_the_live_table_the_focus_is_where_it_was() -> None:
     run = find_run("gpt-with-a-nan.mfrun")
     assert run is not None
@@ -354,6 +367,7 @@ async def test_after_the_live_table_the_focus_is_where_it_was() -> None:
             assert driver.screen.focused is panel
 
 
+@pytest.mark.slow
 async def test_a_title_that_was_hidden_is_drawn_to_its_whole_width() -> None:
     # Here the list and the node take turns.
     async with opened(size=(60, 20), commands=["sgd 1"]) as driver:

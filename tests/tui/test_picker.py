@@ -43,6 +43,7 @@ async def test_a_demo_can_be_picked_too() -> None:
         assert "1/13" in driver.text
 
 
+@pytest.mark.slow
 async def test_a_model_of_another_library_is_opened_and_says_its_cost() -> None:
     async with opened(None) as driver:
         await driver.press(*"counts letters", "enter")
@@ -51,6 +52,7 @@ async def test_a_model_of_another_library_is_opened_and_says_its_cost() -> None:
         assert "tokens" in driver.text
 
 
+@pytest.mark.slow
 async def test_a_recorded_run_is_opened_saved_and_left_for_a_graph(tmp_path: Path) -> None:
     store = SessionStore(check_known, tmp_path)
     async with opened(None, store=store) as driver:
@@ -121,6 +123,7 @@ async def test_a_click_opens() -> None:
         assert driver.debugger.graph.name == "xor"
 
 
+@pytest.mark.slow
 async def test_a_file_that_is_damaged_is_refused_and_another_one_can_be_chosen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +138,7 @@ async def test_a_file_that_is_damaged_is_refused_and_another_one_can_be_chosen(
         assert driver.debugger.graph.name == "wx"
 
 
+@pytest.mark.slow
 async def test_from_a_graph_to_another_and_back_without_losing_the_session(tmp_path: Path) -> None:
     store = SessionStore(check_known, tmp_path)
     graph, origin = open_graph("wx")
@@ -157,6 +161,7 @@ async def test_from_a_graph_to_another_and_back_without_losing_the_session(tmp_p
         assert (driver.debugger.graph.name, driver.moment) == ("wx", 2)
 
 
+@pytest.mark.slow
 async def test_at_the_end_of_a_demo_the_next_one_is_a_key_away(tmp_path: Path) -> None:
     async with opened(None, settings=Settings()) as driver:
         await driver.press(*"three", "enter")
@@ -174,6 +179,7 @@ async def test_at_the_end_of_a_demo_the_next_one_is_a_key_away(tmp_path: Path) -
         assert driver.text.split("\n")[-1].startswith(" 0/")
 
 
+@pytest.mark.slow
 async def test_files_of_the_folder_are_listed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

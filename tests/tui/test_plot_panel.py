@@ -65,6 +65,7 @@ async def test_a_key_shows_the_landscape_in_place_of_the_cost_and_hides_it() -> 
         assert driver.screen.query_one(CostPlot).display
 
 
+@pytest.mark.slow
 async def test_it_moves_with_the_moment_in_the_frame_of_the_key() -> None:
     async with opened("wx", commands=["landscape"]) as driver:
         assert present(driver) == (5.0,)
@@ -80,6 +81,7 @@ async def test_it_moves_with_the_moment_in_the_frame_of_the_key() -> None:
         assert not panel(driver).computing
 
 
+@pytest.mark.slow
 async def test_nothing_is_computed_again_while_the_parameters_stay(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -102,6 +104,7 @@ async def test_nothing_is_computed_again_while_the_parameters_stay(
         assert len(begun) == 1
 
 
+@pytest.mark.slow
 async def test_a_click_on_a_mark_goes_to_its_step_and_keys_walk_along_the_path() -> None:
     async with opened("wx", commands=["sgd 3", "landscape"]) as driver:
         marks = {step: cell for cell, step in panel(driver)._drawing.steps.items()}
@@ -122,6 +125,7 @@ async def test_a_click_on_a_mark_goes_to_its_step_and_keys_walk_along_the_path()
         assert driver.moment == driver.debugger.cursor.cost_moment(0)
 
 
+@pytest.mark.slow
 async def test_keys_are_read_between_slices_and_end_them(monkeypatch: pytest.MonkeyPatch) -> None:
     slices = []
 
@@ -150,6 +154,7 @@ async def test_keys_are_read_between_slices_and_end_them(monkeypatch: pytest.Mon
         assert len(slices) == count
 
 
+@pytest.mark.slow
 async def test_the_answers_follow_the_cursor() -> None:
     async with opened("xor", commands=["answers"]) as driver:
         await computed(driver)
@@ -167,6 +172,7 @@ async def test_the_answers_follow_the_cursor() -> None:
         assert not panel(driver).display
 
 
+@pytest.mark.slow
 async def test_one_plot_replaces_the_other() -> None:
     async with opened("linear-regression", commands=["sgd 4"]) as driver:
         await driver.press("D")
@@ -182,6 +188,7 @@ async def test_one_plot_replaces_the_other() -> None:
         assert not panel(driver).display
 
 
+@pytest.mark.slow
 async def test_the_whole_screen_and_back() -> None:
     async with opened("wx", commands=["sgd 3", "landscape"]) as driver:
         driver.screen.panels.focus_panel(panel(driver))
@@ -194,6 +201,7 @@ async def test_the_whole_screen_and_back() -> None:
         assert panel(driver).size.height < 21
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("size", "keys"), [((80, 24), "G D"), ((60, 20), "D"), ((80, 24), "i D")])
 async def test_without_room_it_takes_the_whole_screen(size: tuple[int, int], keys: str) -> None:
     async with opened("wx", size=size, commands=["sgd 3"]) as driver:
@@ -205,6 +213,7 @@ async def test_without_room_it_takes_the_whole_screen(size: tuple[int, int], key
         assert not panel(driver).display
 
 
+@pytest.mark.slow
 async def test_what_cannot_be_shown_is_said() -> None:
     async with opened("square") as driver:
         await driver.press("D")
@@ -255,6 +264,7 @@ def test_a_large_graph_that_is_compiled_in_a_thread_has_the_same_landscape() -> 
     assert last.slope == FEW_NODES + 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("zoomed", [False, True])
 async def test_the_focus_stays_on_a_panel_that_is_there(zoomed: bool) -> None:
     async with opened("xor", commands=["sgd 5"]) as driver:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from mfdebug.core.commands.completion import completions
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
@@ -40,6 +42,7 @@ async def test_functions_and_names_are_offered_in_every_expression() -> None:
         assert {"W1", "cost", "norm(", "prev("} <= words, line
 
 
+@pytest.mark.slow
 async def test_tab_lists_what_fits_and_chooses_from_it() -> None:
     async with opened() as driver:
         await driver.type(":until l")
@@ -75,6 +78,7 @@ async def test_typing_narrows_the_list_and_escape_closes_it_first() -> None:
         assert ":print" not in driver.text
 
 
+@pytest.mark.slow
 async def test_the_list_scrolls_to_its_end_and_around() -> None:
     async with opened() as driver:
         await driver.type(":print ")

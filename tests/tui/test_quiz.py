@@ -24,6 +24,7 @@ async def asked_in(driver: Driver) -> None:
     assert ASKED in driver.text
 
 
+@pytest.mark.slow
 async def test_a_step_is_asked_about_before_it_is_shown() -> None:
     async with opened("circuit-b") as driver:
         await asked_in(driver)
@@ -41,6 +42,7 @@ async def test_a_step_is_asked_about_before_it_is_shown() -> None:
         assert "two × total" in driver.text
 
 
+@pytest.mark.slow
 async def test_a_wrong_answer_is_diagnosed_and_the_moment_shown() -> None:
     async with opened("circuit-b") as driver:
         await asked_in(driver)
@@ -54,6 +56,7 @@ async def test_a_wrong_answer_is_diagnosed_and_the_moment_shown() -> None:
         assert "ends on" in driver.text
 
 
+@pytest.mark.slow
 async def test_enter_alone_skips_and_escape_leaves_the_question_open() -> None:
     async with opened("circuit-b") as driver:
         await asked_in(driver)
@@ -91,6 +94,7 @@ async def test_the_hint_has_the_key_in_force() -> None:
         assert "hint: A multiply gate" in driver.text
 
 
+@pytest.mark.slow
 async def test_only_the_characters_of_an_answer_are_taken() -> None:
     """No other key steps, stops or closes while a question is open."""
     async with opened("circuit-b") as driver:
@@ -106,6 +110,7 @@ async def test_only_the_characters_of_an_answer_are_taken() -> None:
         assert driver.moment == 5
 
 
+@pytest.mark.slow
 async def test_a_choice_is_a_letter_or_a_click() -> None:
     async with opened("circuit-b") as driver:
         await ask(driver, "goto 2")
@@ -128,6 +133,7 @@ async def test_a_choice_is_a_letter_or_a_click() -> None:
         assert driver.message.startswith("right: z and w are there")
 
 
+@pytest.mark.slow
 async def test_a_click_elsewhere_leaves_the_answer_where_it_is_typed() -> None:
     async with opened("circuit-b") as driver:
         await asked_in(driver)
@@ -136,6 +142,7 @@ async def test_a_click_elsewhere_leaves_the_answer_where_it_is_typed() -> None:
         assert driver.message.startswith("right: ")
 
 
+@pytest.mark.slow
 async def test_a_count_does_not_pass_a_question_by() -> None:
     async with opened("circuit-b") as driver:
         await ask(driver, "quiz")
@@ -153,6 +160,7 @@ async def test_a_count_does_not_pass_a_question_by() -> None:
         assert driver.moment == 8
 
 
+@pytest.mark.slow
 async def test_the_score_is_shown_always_and_a_summary_at_the_end() -> None:
     async with opened("circuit-b") as driver:
         await asked_in(driver)
@@ -166,6 +174,7 @@ async def test_the_score_is_shown_always_and_a_summary_at_the_end() -> None:
         assert "mfdebug demo gates" in " ".join(text.split())
 
 
+@pytest.mark.slow
 async def test_the_circuit_hides_what_is_asked_for_too() -> None:
     async with opened("circuit-b") as driver:
         await driver.press("G")
@@ -182,6 +191,7 @@ async def test_the_circuit_hides_what_is_asked_for_too() -> None:
         assert rows[y + 1].split()[0].startswith("6")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("options", [{"size": (60, 20)}, {"size": (200, 50)}], ids=str)
 async def test_every_size_has_room_for_a_question(options: dict[str, tuple[int, int]]) -> None:
     async with opened("circuit-b", **options) as driver:
@@ -190,6 +200,7 @@ async def test_every_size_has_room_for_a_question(options: dict[str, tuple[int, 
         assert "answer  ▏" in driver.text
 
 
+@pytest.mark.slow
 async def test_the_list_does_not_give_away_the_order_that_is_asked_for() -> None:
     async with opened("xor") as driver:
         await ask(driver, "goto 2")
@@ -219,6 +230,7 @@ async def test_the_score_is_not_broken_over_two_lines() -> None:
 MOST = pick(7, 3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", some([graph.name for graph in shipped()], 12))
 async def test_no_screen_with_a_question_shows_the_answer_or_the_rule(name: str) -> None:
     """Of any shipped graph: what is needed is there, and what is asked for is hidden."""
@@ -267,6 +279,7 @@ async def test_no_screen_with_a_question_shows_the_answer_or_the_rule(name: str)
             assert driver.screen.session.run(f"answer {question.answer}").data["right"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "key", ["left", "right", "up", "down", "ctrl+p", "tab", "home", "pagedown"]
 )
@@ -281,6 +294,7 @@ async def test_no_other_key_moves_on_while_it_asks(key: str) -> None:
         assert driver.message == "right: 1 × (-10) = -10  1 of 1 right"
 
 
+@pytest.mark.slow
 async def test_a_title_that_is_clicked_twice_does_not_hide_the_question() -> None:
     async with opened("circuit-b", size=(100, 30)) as driver:
         await asked_in(driver)

@@ -27,6 +27,7 @@ def app_of(course: Course) -> DebuggerApp:
     return DebuggerApp(None, history_memory=2**24, course=course)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "graph", some(["circuit-a", "circuit-b", "diamond", "linear-regression", "softmax"], 2)
 )
@@ -72,6 +73,7 @@ async def test_a_graph_is_played_to_its_end(graph: str, tmp_path: Path) -> None:
     assert Course([graph, "square"], tmp_path / "quiz.json").current == "square"
 
 
+@pytest.mark.slow
 async def test_it_resumes_at_the_question_and_with_the_score(tmp_path: Path) -> None:
     path = tmp_path / "quiz.json"
     for expected, text in (("What is q?", "3"), ("What is f?", "-12")):
@@ -85,6 +87,7 @@ async def test_it_resumes_at_the_question_and_with_the_score(tmp_path: Path) -> 
     assert Course(["circuit-a"], path).round_of("circuit-a").score == "number+ number+"
 
 
+@pytest.mark.slow
 async def test_the_end_of_the_course_shows_all_graphs_and_quits(tmp_path: Path) -> None:
     app = app_of(Course(["square"], tmp_path / "quiz.json"))
     async with app.run_test(size=(80, 24)) as pilot:

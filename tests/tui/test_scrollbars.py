@@ -51,6 +51,7 @@ def long() -> Graph:
 SIZES = [(80, 24), (76, 20), (60, 20), (100, 24), (130, 22), (170, 20)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("graph", "size"), some(product(["xor", "digits", "long"], SIZES), 3))
 async def test_no_text_touches_a_scrollbar(graph: str, size: tuple[int, int]) -> None:
     bars = 0
@@ -99,6 +100,7 @@ async def test_the_node_panel_is_not_laid_out_for_its_scrollbar(
     assert len(set(bars)) == 2
 
 
+@pytest.mark.slow
 async def test_a_shorter_node_is_shown_from_its_first_line() -> None:
     async with opened(long()) as driver:
         panel = driver.app.screen.query_one(NodePanel)

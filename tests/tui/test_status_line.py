@@ -38,6 +38,7 @@ async def test_the_batch_of_the_present_step_is_said_as_far_as_there_is_room(
             assert " ".join(map(str, rows[:3])) in batch
 
 
+@pytest.mark.slow
 async def test_every_moment_of_a_step_says_the_same_batch() -> None:
     async with opened("digits") as driver:
         await driver.press("2", "8", "t")
@@ -47,6 +48,7 @@ async def test_every_moment_of_a_step_says_the_same_batch() -> None:
             assert "epoch 1 1/28" in status(driver)
 
 
+@pytest.mark.slow
 async def test_a_graph_that_always_takes_all_rows_says_nothing_of_batches() -> None:
     for name in ("xor", "linear-regression", "circuit-a"):
         async with opened(name, (200, 50), commands=["step"]) as driver:
@@ -59,6 +61,7 @@ async def test_rows_that_are_drawn_have_no_epoch() -> None:
         assert " of 442, drawn cost " in status(driver)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["transformer", "vanishing", "batchnorm", "valley-momentum"])
 async def test_words_are_shortened_before_the_name_is_cut(name: str) -> None:
     async with opened(name, commands=["step"]) as driver:
@@ -71,6 +74,7 @@ async def test_words_are_shortened_before_the_name_is_cut(name: str) -> None:
         assert status(driver)[:4] == name[:4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", ["wx", "xor", "linear-regression", "valley-momentum"])
 async def test_what_is_at_the_right_is_never_cut(graph: str) -> None:
     async with opened(graph, (80, 24), commands=["sgd 1000"]) as driver:

@@ -15,7 +15,7 @@ from mfdebug.tui.terminal.cells import CellUpdate
 from mfdebug.tui.terminal.pacing import QUERY
 from mfdebug.tui.terminal.pen import Terminal
 from tests.support.app_driver import Driver, opened
-from tests.support.sizes import pick
+from tests.support.sizes import pick, quick
 
 MOST = 1200
 
@@ -32,7 +32,7 @@ async def bytes_of_steps(driver: Driver, colours: str, steps: int) -> list[int]:
     return found[1:]
 
 
-@pytest.mark.parametrize("colours", ["256", "true"])
+@pytest.mark.parametrize("colours", quick(["256", "true"], 1))
 @pytest.mark.parametrize(
     ("graph", "shown"),
     pick(

@@ -22,6 +22,7 @@ def line_of(driver: Driver, words: str) -> int:
     return next(y for y, line in enumerate(driver.text.split("\n")) if words in line)
 
 
+@pytest.mark.slow
 async def test_the_keys_choose_a_row_of_diff_and_enter_goes_to_its_number() -> None:
     async with opened("wx") as driver:
         await ask(driver, "sgd 2")
@@ -42,6 +43,7 @@ async def test_the_keys_choose_a_row_of_diff_and_enter_goes_to_its_number() -> N
         assert node.node == driver.debugger.graph.by_name["w"]
 
 
+@pytest.mark.slow
 async def test_a_row_leads_back_in_time_and_a_learning_rate_to_its_moment() -> None:
     async with opened("wx") as driver:
         await ask(driver, "sgd 3")
@@ -55,6 +57,7 @@ async def test_a_row_leads_back_in_time_and_a_learning_rate_to_its_moment() -> N
         assert driver.moment == 20
 
 
+@pytest.mark.slow
 async def test_a_row_of_diff_with_a_file_goes_to_the_node_that_differs(tmp_path: Path) -> None:
     async with opened("xor") as driver:
         await ask(driver, f"save {tmp_path / 'then.json'}")
@@ -84,6 +87,7 @@ async def test_a_click_on_a_row_of_check_goes_to_its_entry() -> None:
         assert driver.message.startswith("∂cost/∂W1[")
 
 
+@pytest.mark.slow
 async def test_a_stop_leads_to_where_it_was_last_met_or_to_its_node() -> None:
     async with opened("wx") as driver:
         for line in ("break y", "break w update", "sgd", "sgd", "sgd 2"):
@@ -103,6 +107,7 @@ async def test_a_stop_leads_to_where_it_was_last_met_or_to_its_node() -> None:
         assert driver.screen.panels.node.node == driver.debugger.graph.by_name["w"]
 
 
+@pytest.mark.slow
 async def test_a_watch_leads_to_its_node_and_a_text_without_rows_scrolls_and_closes() -> None:
     async with opened("xor") as driver:
         for line in ("watch norm(W2.grad)", "watch cost", "watch"):
@@ -117,6 +122,7 @@ async def test_a_watch_leads_to_its_node_and_a_text_without_rows_scrolls_and_clo
         assert isinstance(driver.app.screen, DebugScreen)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(60, 20), (80, 24)])
 async def test_where_a_table_is_cut_the_chosen_row_is_said_in_words(size: tuple[int, int]) -> None:
     async with opened("xor", size=size) as driver:

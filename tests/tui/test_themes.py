@@ -15,6 +15,7 @@ from tests.support.app_driver import ask, opened
 from tests.support.sizes import pick
 
 
+@pytest.mark.slow
 async def test_the_command_chooses_and_lists() -> None:
     async with opened() as driver:
         await ask(driver, "theme nord")
@@ -35,6 +36,7 @@ async def test_the_command_chooses_and_lists() -> None:
         ]
 
 
+@pytest.mark.slow
 async def test_with_few_colours_there_are_two() -> None:
     few = Abilities(ascii_only=False, colours="16", dark=True, wanted="nord")
     async with opened(abilities=few) as driver:
@@ -76,6 +78,7 @@ def test_the_colours_of_text_can_be_read_on_all_grounds(name: str) -> None:
         assert made[ground] != made["background"]
 
 
+@pytest.mark.slow
 async def test_every_line_between_panels_is_seen() -> None:
     for name in ("light", "dark"):
         able = Abilities(ascii_only=False, colours="true", dark=name == "dark")
@@ -118,6 +121,7 @@ SCREENS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", pick([*MANY_COLOURS], ["light", "nord"]))
 async def test_all_text_on_every_screen_can_be_read(name: str) -> None:
     able = Abilities(ascii_only=False, colours="true", dark=is_dark(name), wanted=name)

@@ -102,6 +102,7 @@ CASES = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", ["wx", "diamond"])
 async def test_a_key_says_why_not(graph: str) -> None:
     async with opened(graph) as driver:
@@ -141,6 +142,7 @@ async def test_keys_without_a_character_that_do_nothing_say_so() -> None:
             assert driver.message == f"! no key {key}; ? lists the keys"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("graph", "offered"), [("xor", "DA"), ("batchnorm", "D"), ("parabola", "D"), ("circuit-a", "")]
 )

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support.app_driver import ask, opened, row_of
 from tests.support.recurrent_layers import sequences
 
 
+@pytest.mark.slow
 async def test_the_key_opens_a_layer_and_closes_it() -> None:
     async with opened(sequences("LSTM", 3), size=(100, 40)) as driver:
         await ask(driver, "goto sgd 2")

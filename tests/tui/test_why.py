@@ -62,6 +62,7 @@ async def test_from_a_weight_back_by_what_it_was_before_to_where_it_began() -> N
         assert "nothing leads further back" in driver.text
 
 
+@pytest.mark.slow
 async def test_g_goes_to_the_number_at_its_moment() -> None:
     async with opened(commands=["sgd", "next 2"]) as driver:
         await driver.press("y", *["enter"] * 6, "g")
@@ -73,6 +74,7 @@ async def test_g_goes_to_the_number_at_its_moment() -> None:
         assert trail(driver).endswith("W1[0,1]")
 
 
+@pytest.mark.slow
 async def test_from_a_gradient_back_to_the_cost() -> None:
     async with opened(commands=["sgd"]) as driver:
         await driver.press("colon")
@@ -83,6 +85,7 @@ async def test_from_a_gradient_back_to_the_cost() -> None:
         assert trail(driver).endswith("∂cost/∂s2[1,0] › ∂cost/∂cost")
 
 
+@pytest.mark.slow
 async def test_backspace_returns_to_the_term_that_was_chosen() -> None:
     async with opened(commands=["sgd", "next 2"]) as driver:
         await driver.press("y", "up", "enter", "enter")
@@ -112,6 +115,7 @@ async def assert_arrows_stay_within_the_terms(driver: Driver) -> None:
     assert "s2[3,0]" in leads(driver)
 
 
+@pytest.mark.slow
 async def test_what_is_not_computed_is_refused_in_the_strip() -> None:
     async with opened() as driver:
         await driver.press("y")
@@ -119,6 +123,7 @@ async def test_what_is_not_computed_is_refused_in_the_strip() -> None:
         assert "is not fed yet" in driver.text
 
 
+@pytest.mark.slow
 async def test_a_stop_for_nan_shows_the_entry_and_y_walks_to_its_cause() -> None:
     async with opened("log-nan", commands=["break nan", "continue"]) as driver:
         assert "stop 1: nan: if_0[3,0] = nan, made by Mul" in driver.text
@@ -133,6 +138,7 @@ async def test_a_stop_for_nan_shows_the_entry_and_y_walks_to_its_cause() -> None
         assert trail(driver) == "if_0[3,0] › log_q[3,0] › q[3,0]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", some([(60, 20), (120, 40), (80, 24)], 2))
 async def test_a_thousand_terms_scroll_and_the_rest_is_summed(size: tuple[int, int]) -> None:
     async with opened("digits", size=size, commands=["sgd", "next 3"]) as driver:
@@ -153,6 +159,7 @@ async def test_a_thousand_terms_scroll_and_the_rest_is_summed(size: tuple[int, i
         assert row.bottom <= size[1] - 3
 
 
+@pytest.mark.slow
 async def test_odd_names_are_no_markup() -> None:
     odd = "[red]x[/] \x1b[31m"
     x, w = Input(odd, value=2.0), Input("w", value=3.0)
@@ -164,6 +171,7 @@ async def test_odd_names_are_no_markup() -> None:
         assert "[red]x[/]" in trail(driver)
 
 
+@pytest.mark.slow
 async def test_a_key_goes_to_where_a_stale_number_was_made() -> None:
     async with opened(commands=["sgd", "step"]) as driver:
         for line, moment in (("why cost", 6), ("why grad l2[1,0]", 9)):
@@ -196,6 +204,7 @@ async def test_the_window_and_the_kernel_that_met_are_shown(size: tuple[int, int
         assert rows.bottom <= size[1] - 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", some([(80, 24), (120, 40)], 1))
 async def test_a_sum_that_does_not_fit_is_not_shown_in_part(size: tuple[int, int]) -> None:
     async with opened("transformer", size=size, commands=["goto cost 0"]) as driver:
@@ -208,6 +217,7 @@ async def test_a_sum_that_does_not_fit_is_not_shown_in_part(size: tuple[int, int
         assert not rows[whole - 1].rstrip("│ ").endswith("+")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", [(80, 24), (60, 20)])
 @pytest.mark.parametrize("name", ["mix[0,0,0]", "q.grad[3,2,0]"])
 async def test_the_keys_and_the_numbers_to_follow_are_always_seen(

@@ -28,6 +28,7 @@ def session(graph: str, *lines: str) -> Session:
     return run
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("stop", "meant"),
     [
@@ -190,6 +191,7 @@ def test_what_several_stops_wait_for_is_told_once(lines: list[str], told: str) -
     assert len({stop["reason"] for stop in reply.data["stops"]}) == 1
 
 
+@pytest.mark.slow
 def test_no_moment_is_met_twice_for_the_same_stops() -> None:
     once, twice = (session("log-nan", *lines) for lines in (["break health"], ["break health"] * 2))
     for _ in range(4):

@@ -72,6 +72,7 @@ def every_fold(
     return list(found.values())
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(graphs(), st.sampled_from(WIDTHS), st.sampled_from((17, 43, 10**9)))
 def test_a_random_graph_is_drawn_without_faults(graph: Graph, width: int, height: int) -> None:
@@ -82,6 +83,7 @@ def test_a_random_graph_is_drawn_without_faults(graph: Graph, width: int, height
         assert circuit.height <= height
 
 
+@pytest.mark.slow
 @settings(deadline=None, max_examples=examples(60))
 @given(graphs(), st.sampled_from(WIDTHS))
 def test_every_fold_of_a_random_graph_is_drawn_without_faults(graph: Graph, width: int) -> None:
@@ -99,6 +101,7 @@ def test_a_shipped_graph_is_drawn_without_faults_at_every_fold(name: str) -> Non
             assert faults(circuit) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", [transformer_like(5), chain(70), wide(40)])
 def test_a_large_graph_is_drawn_without_faults(graph: Graph) -> None:
     for width, height in pick(PANES, PANES[:2]):

@@ -205,6 +205,7 @@ def test_a_moment_changes_only_numbers_lit_wires_and_the_active_box(name: str) -
             assert_only_those_change(circuit, debugger)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(graphs(), st.sampled_from((80, 10_000)), st.floats(0, 1))
 def test_a_moment_of_a_random_graph_changes_only_those(

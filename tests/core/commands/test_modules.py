@@ -110,6 +110,7 @@ def test_gradients_that_vanish_explode_or_are_saturated_are_named() -> None:
     assert found["c"] == "exploding"
 
 
+@pytest.mark.slow
 def test_the_run_that_turns_nan_shows_where_and_how_it_was_before() -> None:
     session = gpt()
     session.run("goto sgd 6")
@@ -124,6 +125,7 @@ def test_the_run_that_turns_nan_shows_where_and_how_it_was_before() -> None:
     assert math.isnan(broken["history"][5])
 
 
+@pytest.mark.slow
 def test_the_live_table_is_of_the_newest_pass_whichever_is_present() -> None:
     session = gpt()
     live = LiveModules(session)
@@ -143,6 +145,7 @@ def test_the_live_table_is_of_the_newest_pass_whichever_is_present() -> None:
     assert live.rows is rows_before
 
 
+@pytest.mark.slow
 def test_the_number_of_a_cost_with_a_long_name_fits_on_the_line() -> None:
     session = gpt()
     session.debugger.graph.nodes[session.debugger.graph.cost].name = "criterion.cross_entropy"

@@ -65,6 +65,7 @@ def test_every_moment_has_the_numbers_of_the_debugger(name: str) -> None:
     check(data, debugger)
 
 
+@pytest.mark.slow
 def test_the_moments_of_the_present_pass_are_shown() -> None:
     debugger = ComputedDebugger(load_graph("xor"))
     debugger.cursor.sgd(100)

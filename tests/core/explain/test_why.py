@@ -134,6 +134,7 @@ def test_every_shipped_graph_tells_every_node_at_several_moments(number: int, na
         assert ask_all(debugger, 2)
 
 
+@pytest.mark.slow
 def test_a_run_that_trains_is_told_at_every_moment_of_an_sgd_step() -> None:
     debugger = shipped("xor.json")
     length = debugger.timeline.length
@@ -527,6 +528,7 @@ def test_only_copies_of_an_entry_are_terms_of_its_gradient(op: str) -> None:
         assert len(cause.terms) <= 1
 
 
+@pytest.mark.slow
 def test_a_larger_layer_takes_no_more_lines_to_explain() -> None:
     def explained(width: int) -> int:
         rng = np.random.default_rng(0)

@@ -45,6 +45,7 @@ def test_a_damaged_session_is_refused_with_its_line(data: st.DataObject) -> None
         script_of(broken, "s.session", check_known)
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(300), deadline=None)
 @given(data=st.binary(max_size=300) | st.text(max_size=300).map(str.encode))
 def test_any_bytes_are_a_script_or_refused(data: bytes) -> None:

@@ -17,17 +17,21 @@ from miniflow.files import load, loads
 from tests.miniflow.files.refusals import GRAPH, at_most, refused, refused_value
 from tests.support.counting import assert_linear
 from tests.support.paths import ROOT
+from tests.support.sizes import quick
 
 
 @pytest.mark.parametrize(
     "before",
-    [
-        b"",
-        b'{"miniflow": 1, "nodes": ',
-        b'{"miniflow": 1, "nodes": [{"name": "x", "op": "Input", "value": ',
-        b'{"miniflow": 1, "nodes": [{"name": "x", "op": "Add", "attrs": {"a": ',
-        b'{"miniflow": 1, "data": {"feeds": {"x": ',
-    ],
+    quick(
+        [
+            b"",
+            b'{"miniflow": 1, "nodes": ',
+            b'{"miniflow": 1, "nodes": [{"name": "x", "op": "Input", "value": ',
+            b'{"miniflow": 1, "nodes": [{"name": "x", "op": "Add", "attrs": {"a": ',
+            b'{"miniflow": 1, "data": {"feeds": {"x": ',
+        ],
+        2,
+    ),
 )
 @pytest.mark.parametrize("nest", [b"[", b'{"a":'])
 def test_a_hundred_megabytes_of_nesting_are_refused_at_once(before: bytes, nest: bytes) -> None:
@@ -156,6 +160,7 @@ def chain(nodes: int, *, backwards: bool = False) -> bytes:
     return f'{{"miniflow":1,"nodes":[{",".join(rows)}]}}'.encode()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backwards", [False, True])
 def test_loading_is_linear_in_the_nodes(backwards: bool) -> None:
     def read(nodes: int) -> None:
@@ -214,6 +219,7 @@ def test_long_and_strange_words_in_every_place_are_cut_and_escaped(word: str) ->
         refused(json.dumps(content))
 
 
+@pytest.mark.slow
 def test_bytes_changed_anywhere_in_a_graph_file_never_raise_anything_else() -> None:
     path = ROOT / "graphs" / "xor.json"
     whole = path.read_bytes()

@@ -76,6 +76,7 @@ def test_headers_of_npz_tensors_that_lie(tmp_path: Path, content: bytes, said: s
         assert said in refused_value(tmp_path, file="t.npz")
 
 
+@pytest.mark.slow
 def test_an_npz_bomb_is_not_unpacked(tmp_path: Path) -> None:
     zeros = bytes(2**20)
     with (

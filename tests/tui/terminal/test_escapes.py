@@ -139,6 +139,7 @@ def test_pastes() -> None:
     assert len(long.text) == MAX_PASTE
 
 
+@pytest.mark.slow
 def test_random_input_never_raises_and_a_key_is_a_key_after_it() -> None:
     random = Random(1)
     parser = EscapeParser()

@@ -88,6 +88,7 @@ def test_lines_below_the_first_may_be_shorter(
         whole = whole[len(part) :] or next(words, "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", some([(60, 20), (80, 24), (120, 40), (200, 50)], 2))
 async def test_a_description_is_seen_whole(tmp_path: Path, size: tuple[int, int]) -> None:
     path = tmp_path / "graph.json"
