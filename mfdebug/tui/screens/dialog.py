@@ -23,6 +23,19 @@ class Dialog(ModalScreen[ScreenResultType]):
     Dialog {
         align: center middle;
         background: transparent;
+        #dialog {
+            width: 90%;
+            max-width: 100;
+            height: auto;
+            max-height: 90%;
+            padding: 0 2;
+            background: $panel;
+            border: round $accent;
+        }
+        #dialog-title { color: $accent; text-style: bold; margin-bottom: 1; }
+        #dialog-text { background: $panel; }
+        #dialog-words { margin-top: 1; }
+        #dialog-keys { color: $text-muted; margin-top: 1; }
     }
     """
 

@@ -19,6 +19,12 @@ from miniflow.ops.base import shape_text
 class FeedScreen(Dialog[Any]):
     """Asks for the value of an input; dismissed with the value, or with None if the user quits."""
 
+    DEFAULT_CSS = """
+    FeedScreen {
+        #feed-value { margin-top: 1; }
+        #feed-problem { color: $text-error; height: auto; }
+    }
+    """
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("feed")
 
     def __init__(self, name: str, shape: tuple[int | None, ...] | None, problem: str = "") -> None:
@@ -36,7 +42,7 @@ class FeedScreen(Dialog[Any]):
                 f"Type a number or a list{shape}, as in 3 or [[1, 2], [3, 4]]", markup=False
             )
             yield Input(id="feed-value", compact=True)
-            yield Static(self._problem, id="dialog-problem", markup=False)
+            yield Static(self._problem, id="feed-problem", markup=False)
             yield KeyWords("Enter feeds it   Esc quits", id="dialog-keys")
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -48,4 +54,4 @@ class FeedScreen(Dialog[Any]):
         if isinstance(value, int | float | list) and not isinstance(value, bool):
             self.dismiss(value)
         else:
-            self.query_one("#dialog-problem", Static).update("that is not a number or a list")
+            self.query_one("#feed-problem", Static).update("that is not a number or a list")

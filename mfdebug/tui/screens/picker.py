@@ -43,6 +43,32 @@ class PickerScreen(Dialog[Choice | None]):
     PickerScreen {
         align: center bottom;
         #picker-box { background: $background; }
+        #picker-title { height: 1; background: $panel; color: $accent; text-style: bold; }
+        #picker-body { height: 1fr; }
+        #picker-side { width: 46; max-width: 50%; padding: 1 1 0 1; }
+        #picker-list {
+            text-wrap: nowrap;
+            text-overflow: ellipsis;
+            height: 1fr;
+            border: none;
+            padding: 0;
+            background: $background;
+            margin-top: 1;
+        }
+        #picker-filter { margin: 0 1; }
+        #picker-about { width: 1fr; padding: 1 2; border-left: solid $divider; }
+        #picker-name { color: $accent; text-style: bold; margin-bottom: 1; }
+        #picker-description { width: 1fr; max-width: 90; }
+        #picker-keys { height: 1; background: $panel; color: $text-muted; }
+        #picker-keys.error { color: $error; }
+        /* Over an open graph: its lower part, so that the numbers above stay visible. */
+        &.over #picker-box { height: 60%; min-height: 14; border-top: solid $accent; }
+        &.over #picker-title { display: none; }
+        &.over #picker-side { padding: 0 1; }
+        &.over #picker-about { padding: 0 2; }
+        &.over #picker-filter { margin: 0 0 0 1; }
+        &.over #picker-list { margin-top: 0; }
+        &.over #picker-name { margin-bottom: 0; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = bindings_at("picker")
