@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("torch")
@@ -177,6 +179,30 @@ def test_one_of_several_results_is_called_after_its_function(recorded: Recorded)
     assert "(lstm is a function of PyTorch" in session.run("why net.rnn.output[0,0,0]").text
     kinds = {one.name: one.kinds for one in summary_of(debugger).modules}
     assert kinds["net.rnn."] == ("lstm",)
+
+
+STATES = """
+import torch
+
+torch.manual_seed(0)
+rnn, head = torch.nn.LSTM(3, 4, batch_first=True), torch.nn.Linear(4, 2)
+optimizer = torch.optim.SGD([*rnn.parameters(), *head.parameters()], 0.1)
+for _ in range(2):
+    out, (h, c) = rnn(torch.randn(2, 5, 3))
+    loss = head(out[:, -1] + c[0]).pow(2).sum()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def test_a_function_sends_back_after_all_its_results(tmp_path: Path) -> None:
+    """The engine runs a part of an LSTM before it has the gradient of the last cell."""
+    run(tmp_path, STATES, words=RECORD)
+    debugger = RecordedLines(RunReader(tmp_path / "run.mfrun")).debugger(0)
+    names = [debugger.graph.nodes[node].label for node in debugger.timeline.backward]
+    assert names.index("rnn.lstm") == 1 + max(map(names.index, ("rnn.output", "rnn.c_n")))
+    assert names.index("rnn.lstm") < min(names.index(f"rnn.{w}_hh_l0") for w in ("weight", "bias"))
 
 
 def test_of_what_is_not_trained_no_optimizer_is_expected(recorded: Recorded) -> None:

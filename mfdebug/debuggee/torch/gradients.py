@@ -360,3 +360,4 @@ class Watched:
             # It is what has arrived, unless it was added, or changed by the program's own hook.
             if not was_none or held._post_accumulate_grad_hooks:
                 self.backward.own[node] = self._tensors.encoded(held.grad)
+        self.backward.put_in_order()
