@@ -118,3 +118,26 @@ def test_what_was_not_tested_is_said_before_what_is_right(tmp_path: Path) -> Non
     why = "Square is a function of the program whose rule is not known here"
     assert why in "".join(lines)
     assert any((verdict["words"] or "").startswith(why) for verdict in reply.data["verdicts"])
+
+
+MEANT = """
+import torch
+torch.manual_seed(0)
+scores = torch.randn(6, 2, 5, requires_grad=True)
+lengths, wanted = torch.tensor([6, 5]), torch.randint(1, 5, (2, 3))
+for step in range(2):
+    logs = scores.log_softmax(-1)
+    cost = torch.nn.functional.ctc_loss(logs, wanted, lengths, torch.tensor([3, 2]))
+    coarse = torch.fake_quantize_per_tensor_affine(scores, 0.3, 0, -8, 7)
+    (cost + coarse.pow(2).sum()).backward()
+"""
+
+
+def test_what_pytorch_does_not_mean_to_be_the_derivative_is_not_called_wrong(
+    tmp_path: Path,
+) -> None:
+    lines = debug(tmp_path, MEANT, "goto sgd 1", "check")
+    said = "\n".join(lines)
+    assert "WRONG" not in said
+    assert "it sends what is right for scores whose log_softmax its input is" in said
+    assert "a straight-through estimator, which leaves out the rounding" in said
