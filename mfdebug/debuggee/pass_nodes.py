@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     Form = tuple[str, str, Any, tuple[Any, ...]]
 
 
+# In the place of a name: the node is a value on the way to that of the line it was made in.
+INSIDE = "."
+
+
 class Node:
     """A tensor of a pass: an input, or the result of a function.
 
