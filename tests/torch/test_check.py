@@ -141,3 +141,22 @@ def test_what_pytorch_does_not_mean_to_be_the_derivative_is_not_called_wrong(
     assert "WRONG" not in said
     assert "it sends what is right for scores whose log_softmax its input is" in said
     assert "a straight-through estimator, which leaves out the rounding" in said
+
+
+EXPANDED = """
+import torch
+torch.manual_seed(0)
+x = torch.randn(4, 3, requires_grad=True)
+w = torch.randn(3, requires_grad=True)
+rows = torch.tensor([2, 0, 0, 1])
+for step in range(2):
+    added = torch.zeros(3, 3).scatter_add(0, rows[:, None].expand(4, 3), x)
+    apart = torch.cdist(added, w.expand(3, 3))
+    apart.sum().backward()
+"""
+
+
+def test_tensors_whose_entries_share_memory_are_moved_one_by_one(tmp_path: Path) -> None:
+    found = verdicts(debug(tmp_path, EXPANDED, "goto sgd 1", "check"))
+    assert found["scatter_add to x"] == "right"
+    assert {verdict for row, verdict in found.items() if row.startswith("cdist")} == {"right"}
