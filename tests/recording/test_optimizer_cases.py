@@ -82,3 +82,13 @@ def test_a_matrix_too_large_for_muon_is_said_to_be() -> None:
     assert method.sentence.endswith("as the matrix is too large to be computed again")
     small = large[:3, :5]
     assert stepped("Muon", settings, small, small, small).rules
+
+
+def test_a_parameter_of_16_bits_is_said_to_be_rounded() -> None:
+    before, after = np.array([0.0786133], np.float32), np.array([0.0668945], np.float32)
+    gradient = np.array([0.25], np.float32)
+    unknown = stepped("SGD", {"lr": 0.05}, before, gradient, after)
+    assert unknown.sentence.endswith("as it does not give these numbers")
+    half = [np.array([x], np.float32) for x in (0.07861328125, 0.0668945312)]
+    rounded = stepped("SGD", {"lr": 0.05}, half[0], gradient, half[1])
+    assert rounded.sentence.endswith("as the parameter is rounded to bfloat16")

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mfdebug.core.timeline.method import Method
+from mfdebug.recording.op_rule import half_of
 from mfdebug.recording.optimizers.floats import Floats
 from mfdebug.recording.optimizers.known import (
     Arrays,
@@ -29,6 +30,7 @@ CHANGED_GRADIENT = "its gradient was clipped or changed before the step"
 MOVED_BEFORE = "the parameter was changed after the pass first used it, before the step"
 CHANGED_AFTER = "then changed by the program"
 NOT_SHOWN = "its rule is not shown"
+IN_HALF = "its rule is not shown, as the parameter is rounded to {}"
 NOT_GIVEN = "its rule is not shown, as it does not give these numbers"
 
 
@@ -68,7 +70,9 @@ def method_of(
     try:
         known, kept, exact = _again(last, node, start, used, after)
     except UnknownRuleError as why:
-        return Method(words, rate, (*remarks, str(why) or NOT_GIVEN))
+        half = half_of(start) and half_of(after)
+        reason = IN_HALF.format(half) if half else NOT_GIVEN
+        return Method(words, rate, (*remarks, str(why) or reason))
     return Method(
         words,
         rate,
