@@ -205,6 +205,38 @@ def test_a_function_sends_back_after_all_its_results(tmp_path: Path) -> None:
     assert names.index("rnn.lstm") < min(names.index(f"rnn.{w}_hh_l0") for w in ("weight", "bias"))
 
 
+TWICE = """
+import torch
+
+torch.manual_seed(5)
+net = torch.nn.Linear(2, 3)
+for step in range(2):
+    loss = net(torch.randn(4, 2)).pow(2).mean()
+    grads = torch.autograd.grad(loss, list(net.parameters()), create_graph=True)
+    print("step", grads[0][0, 0].item())
+    total = sum((p - 0.1 * g).pow(2).sum() for p, g in zip(net.parameters(), grads))
+    net.zero_grad()
+    total.backward()
+    print("step", net.weight.grad[0, 0].item())
+"""
+
+
+def test_gradients_that_are_asked_for_are_moments_and_of_their_graph(tmp_path: Path) -> None:
+    printed = [float(line.split()[1]) for line in run(tmp_path, TWICE, words=RECORD)[:4]]
+    lines = RecordedLines(RunReader(tmp_path / "run.mfrun"))
+    asked, twice = lines.debugger(0), lines.debugger(1)
+    for debugger, number in ((asked, printed[0]), (twice, printed[1])):
+        session = open_session(debugger)
+        session.run("until net.weight backward")
+        weight, linear = map(debugger.graph.index_of, ("net.weight", "net.linear"))
+        assert float(debugger.state.gradient(weight)[0, 0]) == number
+        # The second one comes through functions that were not seen, and is known, too.
+        assert debugger.state.gradient_freshness(linear).name == "CURRENT"
+        said = session.run("why grad net.weight[0,0]").text
+        assert f"= {number:.6g}" in said
+        assert "nan" not in said
+
+
 def test_of_what_is_not_trained_no_optimizer_is_expected(recorded: Recorded) -> None:
     debugger, _ = recorded
     debugger.cursor.go(debugger.timeline.first_of(1))
