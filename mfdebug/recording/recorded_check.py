@@ -193,13 +193,33 @@ class _PassCheck(Struct, frozen=True):
         elif not isinstance(op, Op) or not recorded.rules.runs(node):
             found = self.untested(node, "library")
         else:
-            return self.rule(node)
+            return [self._unless_entered(verdict) for verdict in self.rule(node)]
         if checker is None or any(verdict.reason != "library" for verdict in found):
             return found
         found = checker.check_function(graph, recorded, node)
         if type(op).__name__ in NO_DERIVATIVES and op.library == LIBRARIES["torch"]:
             return [_unless_meant(verdict, type(op).__name__) for verdict in found]
         return found
+
+    def _unless_entered(self, verdict: Verdict) -> Verdict:
+        """Return a verdict that is not "wrong" if others may have sent through a part of a node.
+
+        Where a program differentiates a gradient, unseen functions use what a function has computed
+        within: what they send there comes out of the function, and is not its own.
+        """
+        if verdict.judgement != "wrong" or self.recorded.numbers is None:
+            return verdict
+        node, graph, sent = verdict.node, self.graph, self.recorded.numbers.sent
+        for consumer in graph.backward_nodes:
+            inbound = graph.inbound[consumer]
+            if verdict.source not in inbound or isinstance(self.recorded.rules.op(consumer), Op):
+                continue
+            if sent.get((consumer, inbound.index(verdict.source))) is None:
+                words = f"{graph.nodes[consumer].label} may have sent through a part of it, unseen"
+                return replace(
+                    verdict, judgement="untested", reason="refused", cause=node, words=words
+                )
+        return verdict
 
     def _of_several_results(self, node: int) -> list[Verdict]:
         """Compare what a function with several results has sent with our rule for it."""

@@ -160,3 +160,25 @@ def test_tensors_whose_entries_share_memory_are_moved_one_by_one(tmp_path: Path)
     found = verdicts(debug(tmp_path, EXPANDED, "goto sgd 1", "check"))
     assert found["scatter_add to x"] == "right"
     assert {verdict for row, verdict in found.items() if row.startswith("cdist")} == {"right"}
+
+
+PENALTY = """
+import torch
+torch.manual_seed(0)
+net = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Softplus(), torch.nn.Linear(4, 1))
+for step in range(2):
+    x = torch.randn(5, 2, requires_grad=True)
+    out = net(x).sum()
+    (slope,) = torch.autograd.grad(out, x, create_graph=True)
+    loss = out + (slope.norm(dim=1) - 1).square().mean()
+    net.zero_grad()
+    loss.backward()
+"""
+
+
+def test_a_function_is_not_blamed_for_what_came_through_a_part_of_it(tmp_path: Path) -> None:
+    """The gradient of a gradient goes through the transposed weight of the layer."""
+    lines = debug(tmp_path, PENALTY, "graph 2", "sgd", "check")
+    said = "\n".join(lines)
+    assert "may have sent through a part of it, unseen" in said
+    assert "WRONG" not in said
