@@ -358,12 +358,13 @@ class Watched:
         """Remove the hooks, and note what the parameters hold now, and what was returned."""
         for handle in self._handles:
             handle.remove()
-        if out is not None:
-            self._note_returned(out)
         for node, held, was_none in self._leaves.values():
             if node not in self.backward.order or held.grad is None:
                 continue
             # It is what has arrived, unless it was added, or changed by the program's own hook.
             if not was_none or held._post_accumulate_grad_hooks:
                 self.backward.own[node] = self._tensors.encoded(held.grad)
+        if out is not None:
+            # Last: what is returned is not in the `grad` of a parameter.
+            self._note_returned(out)
         self.backward.put_in_order()
