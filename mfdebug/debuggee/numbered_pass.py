@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .fast_path import SMALL_BYTES
-from .pass_nodes import ancestors
+from .pass_nodes import INSIDE, ancestors
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ class NumberedPass:
                     "engine": engine,
                     "trained": node.instance is not None,
                     "inbound": [self.numbers[source] for source in node.sources],
-                    "named": name,
+                    "named": "" if name == INSIDE else name,
+                    "inside": name == INSIDE,
                     "made": site(made),
                     "attributes": dict(settings),
                 }

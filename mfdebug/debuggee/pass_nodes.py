@@ -6,6 +6,8 @@ nodes it was computed from, and collect in a `Backward` what the engine sends.
 
 from __future__ import annotations
 
+from _heapq import heappop, heappush
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -17,6 +19,10 @@ if TYPE_CHECKING:
     Held = Callable[[], Any]
     # What a node is: its function, its name, where it was called, settings of the call.
     Form = tuple[str, str, Any, tuple[Any, ...]]
+
+
+# In the place of a name: the node is a value on the way to that of the line it was made in.
+INSIDE = "."
 
 
 class Node:
@@ -80,6 +86,38 @@ class Backward:
             target: sent for (_, target), sent in self.sent.items() if target.instance is not None
         }
         return found | {node: own for node, own in self.own.items() if node.instance is not None}
+
+    def put_in_order(self) -> None:
+        """Put a function behind all of its results, and what it sends to behind it.
+
+        An engine may run a part of the function of several results before the gradient of each of
+        these is complete. Everything else stays in the engine's order.
+        """
+        order = self.order
+        place = {node: at for at, node in enumerate(order)}
+        parts = [
+            (node, owner)
+            for node in order
+            if node.form[0] == "result" and (owner := node.sources[0]) in place
+        ]
+        if all(place[node] < place[owner] for node, owner in parts):
+            return
+        behind: dict[Node, list[Node]] = {node: [] for node in order}
+        waits = dict.fromkeys(order, 0)
+        for node, later in (*parts, *self.sent):
+            if node in place and later in place:
+                behind[node].append(later)
+                waits[later] += 1
+        nodes = list(order)
+        ready = [place[node] for node, count in waits.items() if not count]
+        order.clear()
+        while ready:
+            node = nodes[heappop(ready)]
+            order[node] = None
+            for later in behind[node]:
+                waits[later] -= 1
+                if not waits[later]:
+                    heappush(ready, place[later])
 
 
 class Fault:

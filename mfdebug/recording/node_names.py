@@ -43,12 +43,14 @@ class SourceSpan(NamedTuple):
 class NodeFacts(Struct, frozen=True):
     """The naming facts of a node: its own name, its variables, where it was created.
 
-    `place`: it is in a tuple that the expression returns, there.
+    `place`: it is in a tuple that the expression returns, there. `inside`: it was computed by code
+    of a library that the expression calls, so it need not be the expression's value.
     """
 
     named: str = ""
     variables: list[Variable] = []
     made: SourceSpan | None = None
+    inside: bool = False
 
     @property
     def place(self) -> int | None:
@@ -88,6 +90,8 @@ class Naming:
         return self._variable_names(facts.variables, local=False)
 
     def _assigned(self, facts: NodeFacts) -> Iterator[str]:
+        if facts.inside:
+            return
         if facts.place is not None:
             yield self._assigned_part(facts)
         elif facts.made is not None:

@@ -15,6 +15,10 @@ from miniflow.ops.composed import Composed
 
 # Another order of a sum of many terms moves it by this much more than its last digits do.
 _UNITS = 64.0
+# Floats of 16 bits are recorded as float32: by how much rounding to them moves a number of 1, and
+# how many times more it moves a result, which is mostly summed up in float32.
+_HALVES = {"bfloat16": 2.0**-8, "float16": 2.0**-11}
+_HALF_UNITS = 4.0
 
 
 def run_rule(
@@ -91,27 +95,45 @@ def summed_by_input(shares: Mapping[int, Array], inbound: list[int]) -> dict[int
     return sums
 
 
-def shaken(array: Array) -> Array:
-    """Return an array with other rounding: its numbers are moved by a unit of the last digit."""
+def half_of(array: Array) -> str:
+    """Return the float type of 16 bits that all numbers of a float32 array are of, or ""."""
+    if array.dtype != np.float32:
+        return ""
+    if not (np.ascontiguousarray(array).view(np.uint32) & np.uint32(0xFFFF)).any():
+        return "bfloat16"
+    with np.errstate(all="ignore"):
+        again = array.astype(np.float16).astype(np.float32)
+    return "float16" if np.array_equal(again, array, equal_nan=True) else ""
+
+
+def shaken(array: Array, half: str = "") -> Array:
+    """Return an array with other rounding: its numbers are moved by a unit of the last digit.
+
+    `half`: as those of a type of 16 bits are rounded.
+    """
     array = as_floats(array)
     signs = np.where(np.arange(array.size) % 3 == 0, -1.0, 1.0).reshape(array.shape)
-    moved: Array = (array * (1.0 + signs * np.finfo(array.dtype).eps)).astype(array.dtype)
+    unit = _HALVES[half] if half else np.finfo(array.dtype).eps
+    moved: Array = (array * (1.0 + signs * unit)).astype(array.dtype)
     return moved
 
 
-def is_rounding(a: Array, rule: Array, shaken_rule: Array) -> bool:
+def is_rounding(a: Array, rule: Array, shaken_rule: Array, half: str = "") -> bool:
     """Whether an array differs from a rule by no more than rounding may.
 
     `shaken_rule` is the result for numbers moved by a unit of the last digit: what is left of terms
-    that cancel each other moves by more than its own digits.
+    that cancel each other moves by more than its own digits. `half`: the type of 16 bits to which
+    the array was rounded.
     """
     if a.size != rule.size:
         return False
     x, y, z = (as_floats(array).astype(np.float64).reshape(-1) for array in (a, rule, shaken_rule))
     with np.errstate(all="ignore"):
         moved = np.abs(z - y)
-        noise = _UNITS * float(np.max(moved[np.isfinite(moved)], initial=0.0))
-    return bool(np.allclose(x, y, rtol=0.0, atol=noise, equal_nan=True))
+        units = _HALF_UNITS if half else _UNITS
+        noise = units * float(np.max(moved[np.isfinite(moved)], initial=0.0))
+    unit = _HALVES[half] if half else 0.0
+    return bool(np.allclose(x, y, rtol=unit, atol=noise, equal_nan=True))
 
 
 def is_close(a: Array, b: Array) -> bool:

@@ -11,6 +11,7 @@ from mfdebug.recording.arrays import as_floats, is_numeric
 from mfdebug.recording.nodes import RecordedGraph
 from mfdebug.recording.op_rule import (
     difference,
+    half_of,
     is_close,
     is_rounding,
     run_rule,
@@ -113,8 +114,23 @@ class PassRules:
                 node, input_index, array, rules[0], backward=phase == "backward"
             ):
                 continue
-            worst = worst or difference(array, rules[0])
+            if not worst:
+                worst = difference(array, rules[0])
+                if half := self.half_of(node, input_index, array, backward=phase == "backward"):
+                    worst += f", as the program rounds to {half}"
         return worst
+
+    def half_of(self, node: int, input_index: int, array: Array, *, backward: bool) -> str:
+        """Return the float type of 16 bits to whose rounding an array follows our rule, or ""."""
+        half = half_of(array)
+        if not half or not self.op(node).library:
+            return ""
+        rules = self.by_rule(node, backward=backward)
+        again = self.by_rule(node, backward=backward, shake=True, half=half)
+        found = bool(rules and again) and is_rounding(
+            array, rules[0][input_index], again[0][input_index], half
+        )
+        return half if found else ""
 
     def runs(self, node: int) -> bool:
         """Whether the rule of a library's function, in our words, takes the recorded numbers.
@@ -138,12 +154,14 @@ class PassRules:
             # From a damaged file or another version.
             return False
 
-    def by_rule(self, node: int, *, backward: bool, shake: bool = False) -> list[dict[int, Array]]:
+    def by_rule(
+        self, node: int, *, backward: bool, shake: bool = False, half: str = ""
+    ) -> list[dict[int, Array]]:
         """Return the results of the rule of one of our ops at the recorded numbers.
 
         Forward: the value under 0. Backward: the contributions, summed under the first index of
         each input. An op that draws random numbers has more than one possible result. With `shake`
-        the numbers are rounded otherwise.
+        the numbers are rounded otherwise, to a type of 16 bits if it is called `half`.
         """
         op = self.op(node)
         if not isinstance(op, Op):
@@ -153,7 +171,7 @@ class PassRules:
         inputs = [self._pass.value(i, position or 0) for i in self._graph.reads[node]]
         upstream = self._pass.gradient(node, position or 0) if backward else None
         if backward and self._graph.results[node]:
-            return self._by_rule_of_results(node, shake=shake)
+            return self._by_rule_of_results(node, shake=shake, half=half)
         if position is None or (backward and upstream is None) or not self.fits(node, position):
             return []
         if backward and self._graph.reads[node] != self._graph.inbound[node]:
@@ -161,8 +179,8 @@ class PassRules:
             return []
         numbers = [x for x in inputs if x is not None]
         if shake:
-            numbers = [shaken(x) if x.dtype.kind == "f" else x for x in numbers]
-            upstream = None if upstream is None else shaken(upstream)
+            numbers = [shaken(x, half) if x.dtype.kind == "f" else x for x in numbers]
+            upstream = None if upstream is None else shaken(upstream, half)
         found = []
         for step in (0, self._pass.outline.step) if "rate" in op.attrs else (0,):
             out = run_rule(op, numbers, upstream, step)
@@ -170,7 +188,7 @@ class PassRules:
                 found.append(summed_by_input(out, self._graph.inbound[node]) if backward else out)
         return found
 
-    def _by_rule_of_results(self, node: int, *, shake: bool) -> list[dict[int, Array]]:
+    def _by_rule_of_results(self, node: int, *, shake: bool, half: str) -> list[dict[int, Array]]:
         """Return what a function sends for all its results; an empty list if that is not known."""
         sums: dict[int, Array] = {}
         inbound = self._graph.inbound[node]
@@ -185,8 +203,8 @@ class PassRules:
             if upstream is None or not isinstance(op, Op) or not self.fits(result, position):
                 return []
             if shake:
-                numbers = [shaken(x) if x.dtype.kind == "f" else x for x in numbers]
-                upstream = shaken(upstream)
+                numbers = [shaken(x, half) if x.dtype.kind == "f" else x for x in numbers]
+                upstream = shaken(upstream, half)
             shares = run_rule(op, numbers, upstream, 0)
             if shares is None:
                 return []

@@ -31,6 +31,15 @@ from miniflow.ops.composed import Composed
 from miniflow.ops.conditions import Detach
 from miniflow.ops.reduce import Sum
 
+# Functions of PyTorch that do not send the derivative, and are not meant to.
+NO_DERIVATIVES = {
+    "ctc_loss": "it sends what is right for scores whose log_softmax its input is, "
+    "which is not its own derivative",
+    **dict.fromkeys(
+        ("fake_quantize_per_channel_affine", "fake_quantize_per_tensor_affine"),
+        "its backward is a straight-through estimator, which leaves out the rounding",
+    ),
+}
 # Results in single precision have fewer digits than a central difference.
 SINGLE_TOLERANCE = 1e-3
 
@@ -178,15 +187,39 @@ class _PassCheck(Struct, frozen=True):
         if graph.reads[node] != graph.inbound[node]:
             # One of several results hands on what arrives: all that is sent is the function's.
             return []
+        op = recorded.rules.op(node)
         if graph.results[node]:
             found = self._of_several_results(node)
-        elif not isinstance(recorded.rules.op(node), Op) or not recorded.rules.runs(node):
+        elif not isinstance(op, Op) or not recorded.rules.runs(node):
             found = self.untested(node, "library")
         else:
-            return self.rule(node)
+            return [self._unless_entered(verdict) for verdict in self.rule(node)]
         if checker is None or any(verdict.reason != "library" for verdict in found):
             return found
-        return checker.check_function(graph, recorded, node)
+        found = checker.check_function(graph, recorded, node)
+        if type(op).__name__ in NO_DERIVATIVES and op.library == LIBRARIES["torch"]:
+            return [_unless_meant(verdict, type(op).__name__) for verdict in found]
+        return found
+
+    def _unless_entered(self, verdict: Verdict) -> Verdict:
+        """Return a verdict that is not "wrong" if others may have sent through a part of a node.
+
+        Where a program differentiates a gradient, unseen functions use what a function has computed
+        within: what they send there comes out of the function, and is not its own.
+        """
+        if verdict.judgement != "wrong" or self.recorded.numbers is None:
+            return verdict
+        node, graph, sent = verdict.node, self.graph, self.recorded.numbers.sent
+        for consumer in graph.backward_nodes:
+            inbound = graph.inbound[consumer]
+            if verdict.source not in inbound or isinstance(self.recorded.rules.op(consumer), Op):
+                continue
+            if sent.get((consumer, inbound.index(verdict.source))) is None:
+                words = f"{graph.nodes[consumer].label} may have sent through a part of it, unseen"
+                return replace(
+                    verdict, judgement="untested", reason="refused", cause=node, words=words
+                )
+        return verdict
 
     def _of_several_results(self, node: int) -> list[Verdict]:
         """Compare what a function with several results has sent with our rule for it."""
@@ -205,6 +238,7 @@ class _PassCheck(Struct, frozen=True):
             if verdict.judgement == "wrong" and not self.recorded.rules.departs(node, "backward"):
                 # What is left of terms that cancel each other: rounding.
                 verdict = replace(verdict, judgement="untested", reason="rounding", cause=node)
+            verdict = self._unless_half(verdict, raw)
             verdicts.append(verdict)
         return verdicts
 
@@ -249,8 +283,18 @@ class _PassCheck(Struct, frozen=True):
                 node, source, input_index, as_floats(raw).reshape(rule.shape), rule, "rule"
             )
             if verdict.judgement == "wrong":
-                found[source] = verdict
+                found[source] = self._unless_half(verdict, raw)
         return found
+
+    def _unless_half(self, verdict: Verdict, sent: Array) -> Verdict:
+        """Return a verdict that is not "wrong" if 16 bits have no digits to tell."""
+        node, index = verdict.node, verdict.input_index
+        if verdict.judgement != "wrong" or index is None:
+            return verdict
+        half = self.recorded.rules.half_of(node, index, sent, backward=True)
+        if not half:
+            return verdict
+        return replace(verdict, judgement="untested", reason="half", cause=node, words=half)
 
 
 def check_alone(
@@ -300,6 +344,14 @@ def _unless_stopped(verdict: Verdict) -> Verdict:
     if verdict.judgement != "wrong":
         return verdict
     return replace(verdict, judgement="untested", reason="stops", cause=verdict.node)
+
+
+def _unless_meant(verdict: Verdict, function: str) -> Verdict:
+    """Return a verdict on a function that is not meant to send the derivative."""
+    if verdict.judgement != "wrong":
+        return verdict
+    words = NO_DERIVATIVES[function]
+    return replace(verdict, judgement="untested", reason="refused", cause=verdict.node, words=words)
 
 
 def compared(

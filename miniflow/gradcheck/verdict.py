@@ -13,7 +13,8 @@ from miniflow.ops.base import Index, Shape
 # larger than the derivative. In the recording of a program's run: its numbers were not kept, or are
 # not known, or do not have its value's shape; its class is the program's own; the program cannot
 # evaluate it again, or refuses to for a reason in words; it is a function that is not known here;
-# nothing was sent; an engine has added to a gradient that was there before.
+# nothing was sent; an engine has added to a gradient that was there before; it was computed in
+# floats of 16 bits, and follows the rule to their rounding only.
 Reason = Literal[
     "",
     "integers",
@@ -31,6 +32,7 @@ Reason = Literal[
     "nothing sent",
     "accumulated",
     "wrong shape",
+    "half",
 ]
 # What the analytic number is compared with: a central difference; the sum of the contributions that
 # an input received; the result of the op's own rule.

@@ -33,7 +33,9 @@ CASES = [
     (optim.RAdam, {"weight_decay": 0.1, "foreach": False}),
     (optim.RAdam, {"betas": (0.9, 0.5)}),
     (optim.ASGD, {}),
+    (optim.ASGD, {"lambd": 0.1, "t0": 1, "weight_decay": 0.1, "foreach": True}),
     (optim.Rprop, {}),
+    (optim.Rprop, {"etas": (0.3, 3.0), "step_sizes": (1e-3, 2e-2), "maximize": True}),
     (optim.LBFGS, {"max_iter": 2}),
 ]
 
@@ -53,7 +55,12 @@ class Sign(optim.Optimizer):
 
 CASES.append((Sign, {"lr": 0.01}))
 # Since 2.5, and since 2.9.
-CASES += [(getattr(optim, name), {}) for name in ("Adafactor", "Muon") if hasattr(optim, name)]
+if hasattr(optim, "Adafactor"):
+    CASES.append((optim.Adafactor, {}))
+    CASES.append((optim.Adafactor, {"lr": 0.3, "d": 2.0, "weight_decay": 0.1, "foreach": True}))
+if hasattr(optim, "Muon"):
+    CASES.append((optim.Muon, {}))
+    CASES.append((optim.Muon, {"nesterov": False, "adjust_lr_fn": "match_rms_adamw"}))
 # It takes matrices only.
 MATRICES = getattr(optim, "Muon", None)
 

@@ -118,3 +118,67 @@ def test_what_was_not_tested_is_said_before_what_is_right(tmp_path: Path) -> Non
     why = "Square is a function of the program whose rule is not known here"
     assert why in "".join(lines)
     assert any((verdict["words"] or "").startswith(why) for verdict in reply.data["verdicts"])
+
+
+MEANT = """
+import torch
+torch.manual_seed(0)
+scores = torch.randn(6, 2, 5, requires_grad=True)
+lengths, wanted = torch.tensor([6, 5]), torch.randint(1, 5, (2, 3))
+for step in range(2):
+    logs = scores.log_softmax(-1)
+    cost = torch.nn.functional.ctc_loss(logs, wanted, lengths, torch.tensor([3, 2]))
+    coarse = torch.fake_quantize_per_tensor_affine(scores, 0.3, 0, -8, 7)
+    (cost + coarse.pow(2).sum()).backward()
+"""
+
+
+def test_what_pytorch_does_not_mean_to_be_the_derivative_is_not_called_wrong(
+    tmp_path: Path,
+) -> None:
+    lines = debug(tmp_path, MEANT, "goto sgd 1", "check")
+    said = "\n".join(lines)
+    assert "WRONG" not in said
+    assert "it sends what is right for scores whose log_softmax its input is" in said
+    assert "a straight-through estimator, which leaves out the rounding" in said
+
+
+EXPANDED = """
+import torch
+torch.manual_seed(0)
+x = torch.randn(4, 3, requires_grad=True)
+w = torch.randn(3, requires_grad=True)
+rows = torch.tensor([2, 0, 0, 1])
+for step in range(2):
+    added = torch.zeros(3, 3).scatter_add(0, rows[:, None].expand(4, 3), x)
+    apart = torch.cdist(added, w.expand(3, 3))
+    apart.sum().backward()
+"""
+
+
+def test_tensors_whose_entries_share_memory_are_moved_one_by_one(tmp_path: Path) -> None:
+    found = verdicts(debug(tmp_path, EXPANDED, "goto sgd 1", "check"))
+    assert found["scatter_add to x"] == "right"
+    assert {verdict for row, verdict in found.items() if row.startswith("cdist")} == {"right"}
+
+
+PENALTY = """
+import torch
+torch.manual_seed(0)
+net = torch.nn.Sequential(torch.nn.Linear(2, 4), torch.nn.Softplus(), torch.nn.Linear(4, 1))
+for step in range(2):
+    x = torch.randn(5, 2, requires_grad=True)
+    out = net(x).sum()
+    (slope,) = torch.autograd.grad(out, x, create_graph=True)
+    loss = out + (slope.norm(dim=1) - 1).square().mean()
+    net.zero_grad()
+    loss.backward()
+"""
+
+
+def test_a_function_is_not_blamed_for_what_came_through_a_part_of_it(tmp_path: Path) -> None:
+    """The gradient of a gradient goes through the transposed weight of the layer."""
+    lines = debug(tmp_path, PENALTY, "graph 2", "sgd", "check")
+    said = "\n".join(lines)
+    assert "may have sent through a part of it, unseen" in said
+    assert "WRONG" not in said

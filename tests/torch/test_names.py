@@ -9,8 +9,9 @@ import pytest
 pytest.importorskip("torch")
 
 from mfdebug.opening.programs import open_program
+from mfdebug.opening.runs import open_run
 from mfdebug.running.runnable import Runnable
-from tests.torch.written import debug
+from tests.torch.written import debug, run
 
 # Its layers are in a plain list, so the optimizer is not given their parameters.
 UNREGISTERED = """
@@ -231,3 +232,31 @@ def test_several_results_have_the_names_of_their_variables(tmp_path: Path) -> No
     ]
     # What is not told apart by a name is numbered.
     assert {"parts.0", "parts.1", "chunk1.2"} <= {*names}
+
+
+LIBRARY = """
+import torch
+from torch.distributions import Categorical, Normal
+torch.manual_seed(0)
+w = torch.randn(2, 4, requires_grad=True)
+for step in range(2):
+    dist = Categorical(logits=w)
+    action = dist.sample()
+    z = Normal(w[:, 0], 1.0).rsample()
+    pooled = torch.nn.functional.max_pool1d(w[None], 2)
+    inverse = 1 / (w.exp() + 1)
+    loss = z.sum() + dist.log_prob(action).sum() + pooled.sum() + inverse.sum()
+    loss.backward()
+"""
+
+
+def test_a_step_on_the_way_has_not_the_name_of_the_value_of_its_line(tmp_path: Path) -> None:
+    """A distribution calls functions of which none may be what the program gets."""
+    run(tmp_path, LIBRARY, words=("-P", "-m", "mfdebug", "record", "program.py", "-o", "a.mfrun"))
+    graph = open_run(str(tmp_path / "a.mfrun")).debugger.graph
+    kinds = {node.label: type(node).__name__ for node in graph.nodes}
+    assert "action" not in kinds
+    assert {"z": "add", "pooled": "max_pool1d", "inverse": "rdiv", "loss": "add"}.items() <= (
+        kinds.items()
+    )
+    assert not [name for name in kinds if name.startswith(("z_", "action_"))]

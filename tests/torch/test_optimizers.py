@@ -28,6 +28,7 @@ HERE = Path(__file__).parent
 KNOWN = {
     *("SGD", "RMSprop", "Adagrad", "Adadelta"),
     *("Adam", "AdamW", "NAdam", "RAdam", "Adamax"),
+    *("ASGD", "Rprop", "Adafactor", "Muon"),
 }
 
 

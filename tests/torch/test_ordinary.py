@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 pytest.importorskip("torch")
@@ -177,6 +179,65 @@ def test_one_of_several_results_is_called_after_its_function(recorded: Recorded)
     assert "(lstm is a function of PyTorch" in session.run("why net.rnn.output[0,0,0]").text
     kinds = {one.name: one.kinds for one in summary_of(debugger).modules}
     assert kinds["net.rnn."] == ("lstm",)
+
+
+STATES = """
+import torch
+
+torch.manual_seed(0)
+rnn, head = torch.nn.LSTM(3, 4, batch_first=True), torch.nn.Linear(4, 2)
+optimizer = torch.optim.SGD([*rnn.parameters(), *head.parameters()], 0.1)
+for _ in range(2):
+    out, (h, c) = rnn(torch.randn(2, 5, 3))
+    loss = head(out[:, -1] + c[0]).pow(2).sum()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+
+
+def test_a_function_sends_back_after_all_its_results(tmp_path: Path) -> None:
+    """The engine runs a part of an LSTM before it has the gradient of the last cell."""
+    run(tmp_path, STATES, words=RECORD)
+    debugger = RecordedLines(RunReader(tmp_path / "run.mfrun")).debugger(0)
+    names = [debugger.graph.nodes[node].label for node in debugger.timeline.backward]
+    assert names.index("rnn.lstm") == 1 + max(map(names.index, ("rnn.output", "rnn.c_n")))
+    assert names.index("rnn.lstm") < min(names.index(f"rnn.{w}_hh_l0") for w in ("weight", "bias"))
+
+
+TWICE = """
+import torch
+
+torch.manual_seed(5)
+net = torch.nn.Linear(2, 3)
+for step in range(2):
+    loss = net(torch.randn(4, 2)).pow(2).mean()
+    grads = torch.autograd.grad(loss, list(net.parameters()), create_graph=True)
+    print("step", grads[0][0, 0].item())
+    total = sum((p - 0.1 * g).pow(2).sum() for p, g in zip(net.parameters(), grads))
+    # Those of the pass before are there while gradients are asked for, and are others.
+    net.zero_grad()
+    total.backward()
+    print("step", net.weight.grad[0, 0].item())
+"""
+
+
+def test_gradients_that_are_asked_for_are_moments_and_of_their_graph(tmp_path: Path) -> None:
+    printed = [float(line.split()[1]) for line in run(tmp_path, TWICE, words=RECORD)[:4]]
+    assert len(set(printed)) == 4
+    lines = RecordedLines(RunReader(tmp_path / "run.mfrun"))
+    asked, twice = lines.debugger(0), lines.debugger(1)
+    for debugger, number in ((asked, printed[2]), (twice, printed[3])):
+        session = open_session(debugger)
+        session.run("goto sgd 1")
+        session.run("until net.weight backward")
+        weight, linear = map(debugger.graph.index_of, ("net.weight", "net.linear"))
+        assert float(debugger.state.gradient(weight)[0, 0]) == number
+        # The second one comes through functions that were not seen, and is known, too.
+        assert debugger.state.gradient_freshness(linear).name == "CURRENT"
+        said = session.run("why grad net.weight[0,0]").text
+        assert f"= {number:.6g}" in said
+        assert "nan" not in said
 
 
 def test_of_what_is_not_trained_no_optimizer_is_expected(recorded: Recorded) -> None:

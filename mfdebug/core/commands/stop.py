@@ -123,18 +123,28 @@ def _stop(session: Session, word: str, usage: str) -> Stop:
     return session.stops.get(number_of(word, "stop", usage))
 
 
-def _each(
-    name: str, done: str, act: Callable[[Session, Stop], None]
-) -> Callable[[Session, str], Reply]:
+def _each(name: str, done: str, act: Callable[[Session, Stop], None]) -> Command:
+    """Return the command that does something with each of the stops given."""
+    usage = f"{name} N | all"
+
     def run(session: Session, text: str) -> Reply:
-        chosen = _chosen(session, text, f"{name} N | all")
+        chosen = _chosen(session, text, usage)
         for stop in chosen:
             act(session, stop)
         numbers = [stop.number for stop in chosen]
         shown = ", ".join(map(str, numbers)) or "none"
         return Reply(f"{done} stop {shown}", {name: numbers})
 
-    return run
+    return Command(
+        name,
+        usage,
+        f"{name} stops",
+        run,
+        shows="line",
+        argument=Argument.STOP_NUMBER,
+        choices=("all",),
+        required=True,
+    )
 
 
 def _delete(session: Session, stop: Stop) -> None:
@@ -189,36 +199,9 @@ STOPPING = [
         aliases=("info breakpoints", "info break", "info b"),
         shows="text",
     ),
-    Command(
-        "delete",
-        "delete N | all",
-        "delete stops",
-        _each("delete", "deleted", _delete),
-        shows="line",
-        argument=Argument.STOP_NUMBER,
-        choices=("all",),
-        required=True,
-    ),
-    Command(
-        "enable",
-        "enable N | all",
-        "enable stops",
-        _each("enable", "enabled", _enable),
-        shows="line",
-        argument=Argument.STOP_NUMBER,
-        choices=("all",),
-        required=True,
-    ),
-    Command(
-        "disable",
-        "disable N | all",
-        "disable stops",
-        _each("disable", "disabled", _disable),
-        shows="line",
-        argument=Argument.STOP_NUMBER,
-        choices=("all",),
-        required=True,
-    ),
+    _each("delete", "deleted", _delete),
+    _each("enable", "enabled", _enable),
+    _each("disable", "disabled", _disable),
     Command(
         "ignore",
         "ignore N COUNT",

@@ -313,6 +313,8 @@ def _why_not(graph: Graph, verdict: Verdict) -> str:
             )
         case "refused":
             return verdict.words
+        case "half":
+            return f"it follows the rule to the rounding of {verdict.words}, and no further"
         case "accumulated":
             return f"{cause} has more than this pass sent: of earlier ones, or of a hook"
         case "nothing sent":

@@ -48,7 +48,7 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
     partial = debugger.state.gradient_freshness(node) is Freshness.PARTIAL
     sent_edges = [edge for edge in edges if edge.reported or not partial]
     views = _consumer_views(debugger, [edge.consumer for edge in sent_edges])
-    work = 0
+    work = reported = 0
     for edge in sent_edges:
         view = views[edge.consumer]
         work += len(view.inputs)
@@ -59,11 +59,12 @@ def gradient_sums(debugger: Debugger, node: int, index: Index) -> Sums:
             else ""
         )
         bundles.extend(bundle.with_edge(edge_name) for bundle in sums.bundles)
-        rules.append(sums.rule)
+        rules += [sums.rule] if sums.rule else []
+        reported += 1
         notes.extend(sums.notes)
         reads.extend(sums.reads)
-    if partial and len(rules) < len(edges):
-        notes.insert(0, f"not complete: {len(rules)} of {len(edges)} contributions so far")
+    if partial and reported < len(edges):
+        notes.insert(0, f"not complete: {reported} of {len(edges)} contributions so far")
     if (more := debugger.state.besides(node)) is not None:
         reason, amounts = more
         amount = float(amounts[index])
@@ -123,6 +124,9 @@ def edge_sums(
         return replace(_known_only(view, input_index, index, sent), notes=(together,))
     if explained and (results := state.results(view.node)):
         return _of_results(view, results, input_index, index, sent)
+    if unknown := state.unknown(view.node, gradient=True):
+        known = _known_only(view, input_index, index, sent)
+        return replace(known, notes=(f"the gradient of {view.label}: {unknown}",))
     found = applicable_explainer(view) if explained else None
     if found is not None and (departs := state.departs(view.node, "backward")):
         known = _known_only(view, input_index, index, sent)

@@ -13,7 +13,7 @@ from mfdebug.core.expressions.names import word_typed
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Update
 from mfdebug.core.timeline.entry_ref import Attribute, EntryRef
-from miniflow.training.rules import Rule, letters_of
+from miniflow.training.rules import Rule, filled, letters_of
 
 NO_GRADIENT_CAME = "no gradient came to its row, which is left as it is"
 
@@ -49,8 +49,12 @@ class ProgramUpdate(EntryUpdate):
     @property
     def author(self) -> str:
         """The optimizer in words, and how the parameter was changed besides."""
-        left = f"; {NO_GRADIENT_CAME}" if self._left else ""
-        return f"{self.method.sentence}{left}"
+        words = [self.method.sentence]
+        if self._left:
+            words.append(NO_GRADIENT_CAME)
+        elif self.method.rules and self.method.legend:
+            words.append(filled(self.method.legend, self._symbols))
+        return "; ".join(words)
 
     @property
     def _left(self) -> bool:
@@ -61,11 +65,11 @@ class ProgramUpdate(EntryUpdate):
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """The rules of the optimizer, in order; empty if they are not known."""
-        return self.method.rules
+        return self.method.rules_of(self.index)
 
     @cached_property
     def _symbols(self) -> Mapping[str, str]:
-        letters = {x: self.letters.state(x) for x in "mvtabduεΔ"}
+        letters = {x: self.letters.state(x) for x in "mvtabcdkoqrsuzεηΔ"}
         gradient = (
             self.letters.state("g") if self.changed else self.gradient_ref.text(self.debugger)
         )
@@ -87,8 +91,10 @@ class ProgramUpdate(EntryUpdate):
         return dict(self.method.constants)
 
     def _numbers(self) -> dict[str, float]:
+        assigned = {rule.target for rule in self.rules}
         return {
             **self._constants,
+            **{letter: number for letter, number in self.new.items() if letter not in assigned},
             "p": self.before,
             "grad": self.gradient,
             "g": self.gradient,

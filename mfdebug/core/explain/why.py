@@ -19,7 +19,7 @@ from mfdebug.core.explain.overrides import override_note
 from mfdebug.core.explain.sums import Sums, one_term
 from mfdebug.core.explain.updates import update_sums
 from mfdebug.core.explain.value_sums import value_sums
-from mfdebug.core.expressions.ast import NotComputed
+from mfdebug.core.expressions.present import require_gradient, require_value
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef, Index
@@ -97,12 +97,12 @@ def _cause(debugger: Debugger, ref: EntryRef, home: int) -> Cause:
     if note := override_note(debugger, ref.node, ref.index, gradient=gradient):
         return _cause_from_note(debugger, ref, note)
     if gradient:
-        _require_gradient(debugger, ref.node)
+        require_gradient(debugger, ref.node)
         sums = gradient_sums(debugger, ref.node, ref.index)
         if debugger.moment == home and (turn := _own_backward_note(debugger, ref.node)):
             sums = replace(sums, notes=(turn, *sums.notes))
     else:
-        _require_value(debugger, ref.node)
+        require_value(debugger, ref.node)
         if note := overwritten_note(debugger, ref.node):
             return _overwritten(debugger, ref, note, home)
         if isinstance(debugger.graph.nodes[ref.node], Input):
@@ -164,30 +164,6 @@ def _cause_from_sums(debugger: Debugger, ref: EntryRef, sums: Sums, home: int) -
 def _with_moment(ref: EntryRef, here: int, home: int) -> EntryRef:
     moment = here if ref.moment is None else ref.moment
     return replace(ref, moment=None if moment == home else moment)
-
-
-# What is available ------------------------------------------------------------------------------
-
-
-def _require_value(debugger: Debugger, node: int) -> None:
-    if reason := debugger.state.unknown(node):
-        raise NotComputed(f"{debugger.graph.nodes[node].label}: {reason}")
-    if debugger.state.value_freshness(node) is Freshness.WAITING:
-        label = debugger.graph.nodes[node].label
-        fed = isinstance(debugger.graph.nodes[node], Input)
-        hint = "run: step" if fed else f"run: until {label} forward"
-        raise NotComputed(f"{label} is not {'fed' if fed else 'computed'} yet", hint=hint)
-
-
-def _require_gradient(debugger: Debugger, node: int) -> None:
-    state = debugger.state
-    freshness, label = state.gradient_freshness(node), debugger.graph.nodes[node].label
-    if freshness is Freshness.NONE:
-        raise NotComputed(f"{label} has no gradient: {state.no_gradient(node)}")
-    if freshness is Freshness.UNKNOWN:
-        raise NotComputed(f"{label}.grad: {state.unknown(node, gradient=True)}")
-    if freshness is Freshness.WAITING:
-        raise NotComputed(f"{label} has no gradient yet", hint=f"run: until {label} backward")
 
 
 # Inputs ---------------------------------------------------------------------------------------

@@ -13,6 +13,31 @@ from miniflow.ops.base import Array, Op
 T = TypeVar("T")
 
 
+def require_value(debugger: Debugger, node: int) -> Freshness:
+    """Return the freshness of a node's value; raise `NotComputed` if it has none."""
+    freshness, label = debugger.state.value_freshness(node), debugger.graph.nodes[node].label
+    if freshness is Freshness.UNKNOWN:
+        raise NotComputed(f"{label}: {debugger.state.unknown(node)}")
+    if freshness is Freshness.WAITING:
+        fed = debugger.timeline.position_of("forward", node) is None
+        hint = "run: step" if fed else f"run: until {label} forward"
+        raise NotComputed(f"{label} is not {'fed' if fed else 'computed'} yet", hint=hint)
+    return freshness
+
+
+def require_gradient(debugger: Debugger, node: int) -> Freshness:
+    """Return the freshness of a node's gradient; raise `NotComputed` if nothing of it is known."""
+    state = debugger.state
+    freshness, label = state.gradient_freshness(node), debugger.graph.nodes[node].label
+    if freshness is Freshness.NONE:
+        raise NotComputed(f"{label} has no gradient: {state.no_gradient(node)}")
+    if freshness is Freshness.UNKNOWN:
+        raise NotComputed(f"{label}.grad: {state.unknown(node, gradient=True)}")
+    if freshness is Freshness.WAITING:
+        raise NotComputed(f"{label} has no gradient yet", hint=f"run: until {label} backward")
+    return freshness
+
+
 class PresentEnvironment:
     """The debugger's present moment as the environment of an expression.
 
@@ -34,13 +59,7 @@ class PresentEnvironment:
     def value(self, node: str) -> Array:
         """Return a node's value, or raise `NotComputed`."""
         index = self._index_of(node)
-        freshness = self._debugger.state.value_freshness(index)
-        if freshness is Freshness.UNKNOWN:
-            raise NotComputed(f"{node}: {self._debugger.state.unknown(index)}")
-        if freshness is Freshness.WAITING:
-            fed = self._debugger.timeline.position_of("forward", index) is None
-            hint = "run: step" if fed else f"run: until {node} forward"
-            raise NotComputed(f"{node} is not {'fed' if fed else 'computed'} yet", hint=hint)
+        freshness = require_value(self._debugger, index)
         if freshness is Freshness.STALE:
             self._note_stale(node)
         return self._debugger.plan.typed_value(index)
@@ -48,13 +67,7 @@ class PresentEnvironment:
     def gradient(self, node: str) -> Array:
         """Return a node's gradient, or raise `NotComputed`."""
         index, state = self._index_of(node), self._debugger.state
-        freshness = state.gradient_freshness(index)
-        if freshness is Freshness.NONE:
-            raise NotComputed(f"{node} has no gradient: {state.no_gradient(index)}")
-        if freshness is Freshness.UNKNOWN:
-            raise NotComputed(f"{node}.grad: {state.unknown(index, gradient=True)}")
-        if freshness is Freshness.WAITING:
-            raise NotComputed(f"{node} has no gradient yet", hint=f"run: until {node} backward")
+        freshness = require_gradient(self._debugger, index)
         if freshness is Freshness.PARTIAL:
             count, reported = len(state.contributions(index)), state.reported(index)
             arrived = f"{reported} of {count} contributions have arrived"

@@ -51,6 +51,13 @@ _STATES = {
     "g": ("g", "G", "grad"),
     "u": ("u", "U", "largest"),
     "Δ": ("Δ",),
+    "η": ("η", "eta"),
+    "r": ("r", "R", "row"),
+    "c": ("c", "C", "column"),
+    "q": ("q", "Q", "of_row"),
+    "k": ("k", "K", "of_column"),
+    "z": ("z", "Z", "mean"),
+    "o": ("o", "O", "out"),
 }
 _MARK = re.compile("\0(\\d+)\0(\\(?)")
 _POWER_OF_E = re.compile("(?<!\\w)e\\^(-?)(\0\\d+\0|\\|\0\\d+\0\\||\\([^()]*\\))")

@@ -18,7 +18,8 @@ class Method(Struct, frozen=True):
     after it, by letter; `before` is the parameter and `gradient` the gradient at the step, None if
     that is the one of the pass; `exact` is True where the result is the same to the last bit, and
     False where it is only to rounding. `left` is True where the step left the parameter as it was,
-    since no gradient came there.
+    since no gradient came there. Entries may have different rules: those of `cases`, by the number
+    in `case`. `legend` says what the letters are that no rule assigns to, with letters in braces.
     """
 
     words: str
@@ -33,6 +34,13 @@ class Method(Struct, frozen=True):
     gradient: Array | None = None
     exact: Array | None = None
     left: Array | None = None
+    cases: tuple[tuple[Rule, ...], ...] = ()
+    case: Array | None = None
+    legend: str = ""
+
+    def rules_of(self, index: tuple[int, ...]) -> tuple[Rule, ...]:
+        """Return the rules of an entry."""
+        return self.rules if self.case is None else self.cases[int(self.case[index])]
 
     @property
     def sentence(self) -> str:

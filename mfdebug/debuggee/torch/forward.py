@@ -10,10 +10,11 @@ import sys
 from _weakref import ref
 
 from ..name_facts import variable_of
-from ..pass_nodes import Node
+from ..pass_nodes import INSIDE, Node
 from .calls import DRAWING, Calls
 from .own_functions import is_made_by_own
 from .result_names import results_of, states_of
+from .sites import named, named_after
 from .tensors import text, version
 
 TYPE_CHECKING = False
@@ -101,6 +102,8 @@ class Forward:
             draws = self._is_own(function) or kind in DRAWING
             noted = self._calls.before(tensors, draws=draws)
         first = self._next_sequence()
+        if not scope and self._sites.is_inside(caller, frame, function):
+            scope = INSIDE
         return function, args, kwargs, tensors, sources, first, (site, scope), noted
 
     def after(self, begun: Any, out: Any) -> None:
@@ -114,8 +117,7 @@ class Forward:
         """Return a node, without a value, for a function that has raised."""
         function, args, kwargs, _, sources, _, (site, scope), _ = begun
         kind = self._name(function)
-        settings = self._settings(function, args, kwargs)
-        form = kind, f"{scope}{kind}" if scope else "", site, settings
+        form = kind, named(scope, kind), site, self._settings(function, args, kwargs)
         return Node(self._tape.new_serial(), form, sources)
 
     def _note(
@@ -141,7 +143,7 @@ class Forward:
             return
         site, scope = where
         settings = self._settings(function, args, kwargs)
-        name = f"{scope}{kind}" if scope else ""
+        name = named(scope, kind)
         if len(results) == 1 and isinstance(out, list | tuple):
             settings = (*settings, ("place", places[0]))
         form = kind, name, site, settings
@@ -166,8 +168,8 @@ class Forward:
         whole.call = call
         names = results_of(kind)
         for i, result in enumerate(results):
-            called = f"{name}.{i}" if name else ""
-            if scope and places[i] < len(names):
+            called = named(name, f".{i}")
+            if scope not in ("", INSIDE) and places[i] < len(names):
                 called = f"{scope}{names[places[i]]}"
             settings = ("part", i), ("place", places[i])
             part = Node(tape.new_serial(), ("result", called, site, settings), [whole])
@@ -236,7 +238,7 @@ class Forward:
         known = self._results.get(id(tensor))
         if known is not None and known.tensor() is tensor:
             if known.version == version(tensor):
-                return known.node
+                return named_after(known.node, tensor, call)
             return self._overwritten(tensor, known)
         if tensor.requires_grad and not tensor.is_leaf:
             return self._hidden(tensor, frame=None if call is None else call[1])

@@ -215,6 +215,10 @@ class Watched:
             if isinstance(node, HiddenNode)
             for sequence in node.sequences
         }
+        # What unseen functions may send to, or not: that is not known of each.
+        self._unsure = {
+            source for node in nodes if isinstance(node, HiddenNode) for source in node.sources
+        }
         self._handles: list[Any] = []
         # The nodes of the engine with their edges, and those that have run to their end.
         self._engine_nodes: list[tuple[Any, Any]] = []
@@ -303,12 +307,13 @@ class Watched:
         return None if is_part else target
 
     def _arrive(self, node: Node, gradient: Any) -> None:
-        """Note the gradient of a node, unless it is simply the one contribution that there is."""
+        """Note the gradient of a node, unless it is known to be the one contribution there is."""
         strides = self._tensors.strides(gradient)
         if strides is not None:
             node.strides = strides
         count, last = self._arrived.get(node, (0, None))
-        if count != 1 or last is None or last != self._tensors.mark(gradient):
+        unsure = node in self._unsure
+        if unsure or count != 1 or last is None or last != self._tensors.mark(gradient):
             self.backward.own[node] = self._tensors.encoded(gradient)
 
     def _send(self, node: Node, target: Node, share: Any) -> None:
@@ -328,6 +333,7 @@ class Watched:
         for node, gradient in zip(self._asked, gradients, strict=False):
             if gradient is not None and node in self._nodes:
                 self.backward.own[node] = self._tensors.encoded(gradient)
+                self.backward.order.setdefault(node)
 
     def failed(self) -> Node | None:
         """Return the node whose backward has raised; None if that cannot be known.
@@ -352,11 +358,13 @@ class Watched:
         """Remove the hooks, and note what the parameters hold now, and what was returned."""
         for handle in self._handles:
             handle.remove()
-        if out is not None:
-            self._note_returned(out)
         for node, held, was_none in self._leaves.values():
             if node not in self.backward.order or held.grad is None:
                 continue
             # It is what has arrived, unless it was added, or changed by the program's own hook.
             if not was_none or held._post_accumulate_grad_hooks:
                 self.backward.own[node] = self._tensors.encoded(held.grad)
+        if out is not None:
+            # Last: what is returned is not in the `grad` of a parameter.
+            self._note_returned(out)
+        self.backward.put_in_order()

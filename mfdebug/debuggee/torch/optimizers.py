@@ -209,13 +209,13 @@ class Optimizers:
                     step.state[key] = self._kept(parameter, kept)
 
     def _kept(self, parameter: Any, kept: dict[Any, Any]) -> list[tuple[str, Encoded]]:
-        """Return what an optimizer keeps for a parameter: arrays of its shape, and numbers."""
+        """Return what an optimizer keeps for a parameter: numbers, for entries, rows or columns."""
         found: list[tuple[str, Encoded]] = []
         for name, value in kept.items():
             if type(name) is not str or len(found) >= MAX_SETTINGS:
                 continue
             if isinstance(value, self._tensors.type):
-                if value.dim() == 0 or value.shape == parameter.shape:
+                if value.dim() == 0 or _is_of(value.shape, parameter.shape):
                     found.append((name[:MAX_SETTING], self._tensors.encoded(value)))
             elif type(value) in (int, float):
                 found.append((name[:MAX_SETTING], ("float", (), _DOUBLE.pack(value))))
@@ -262,17 +262,26 @@ class Optimizers:
     def _write(self, step: Step, rows: dict[int, Row]) -> None:
         kind = type(step.optimizer)
         rule = getattr(kind.step, "__module__", "")
+        # PyTorch shortens the module of some of its classes to that of the package.
         known = type(rule) is str and rule.startswith("torch.optim.")
         for number, row in rows.items():
             form = {
                 "optimizer": kind.__name__[:MAX_SETTING],
-                "known": known and kind.__module__.startswith("torch.optim."),
+                "known": known and f"{kind.__module__}.".startswith("torch.optim."),
                 "groups": [tuple(nodes) for nodes in row.groups.values()],
                 "later": tuple(row.later),
                 "entries": row.entries,
             }
             settings = as_json([step.settings[group] for group in row.groups])
             self._tape.write_step(number, as_json(form), settings, row.parts)
+
+
+def _is_of(shape: Any, whole: Any) -> bool:
+    """Whether a shape is a whole one, but perhaps for axes with one entry."""
+    return len(shape) == len(whole) and all(
+        size in (1, most)
+        for size, most in zip(shape, whole)  # noqa: B905 - of equal length
+    )
 
 
 def _settings(optimizer: Any, group: dict[str, Any]) -> dict[str, Any]:

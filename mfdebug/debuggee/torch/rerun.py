@@ -237,7 +237,11 @@ class Rerun:
     ) -> Found:
         """Return what the function computes in float64, also with single entries moved."""
         states = self._states_of(call, question)
-        leaves = {index: leaf for index, (leaf, _) in inputs.items()}
+        # An entry that is moved must not be others, too, as in an expanded tensor.
+        leaves = {
+            index: leaf.detach().contiguous().requires_grad_(leaf.requires_grad)
+            for index, (leaf, _) in inputs.items()
+        }
         order, changed = _first_indices(call, node), {*call.changed}
 
         def run() -> list[Any]:
@@ -324,8 +328,8 @@ def _why_no_call(node: Node) -> str:
         return "it stands for the tensors that backward started from"
     if node.hidden:
         return (
-            "its call was not seen: it is a checkpointed or compiled region, or older than "
-            "mfdebug's watch"
+            "its call was not seen: it is a checkpointed or compiled region, one of torch.func, or "
+            "older than mfdebug's watch"
         )
     return (
         "its call was not noted, as nobody waited for this pass when it was made: in the next pass "

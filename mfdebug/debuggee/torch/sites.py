@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import os
 from _weakref import ref
+from types import FunctionType
 
 from ..name_facts import source_span, variable_of
+from ..pass_nodes import INSIDE
 from ..reading import own_attributes
 from ..tracebacks import HIDDEN_FILE, MARK
 
@@ -18,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from ..name_facts import SourceSpan
+    from ..pass_nodes import Node
 
     # The number of a site, its frame, and the frame that calls the function: the site's or torch's.
     CallSite = tuple[int, FrameType | None, FrameType]
@@ -34,6 +37,9 @@ class Sites:
     def __init__(self, torch: Any, ours: str) -> None:
         self._module_type = torch.nn.Module
         self._call = id(torch.nn.Module._call_impl.__code__)
+        self._passed_on = torch.overrides.handle_torch_function.__code__
+        # The file with what chooses between two functions, as for pooling with or without indices.
+        self._choosing = torch._jit_internal.__file__
         self._skipped = os.path.dirname(torch.__file__) + os.sep, ours, "<frozen"
         # Of a code, by its id: whether it belongs to the program.
         self._of_program: dict[int, tuple[bool, CodeType]] = {}
@@ -89,6 +95,20 @@ class Sites:
                 self._learn_names(outer, above)
             path = self.path(inner) or type(inner).__name__
         return number, f"{path}.", here
+
+    def is_inside(self, caller: FrameType | None, here: FrameType | None, function: Any) -> bool:
+        """Whether code of torch has called a function, not the line of the program itself.
+
+        `caller` is the frame that has called us, `here` that of the program's line.
+        """
+        if caller is not None and caller.f_code is self._passed_on:
+            # A function of torch that passes itself on, before it does anything.
+            caller = caller.f_back
+            if caller is not None and type(function) is FunctionType:
+                caller = caller.f_back
+        while caller is not None and caller.f_code.co_filename == self._choosing:
+            caller = caller.f_back
+        return here is not None and caller is not here
 
     def _classify(self, code: CodeType) -> tuple[bool, CodeType]:
         file = code.co_filename
@@ -212,3 +232,15 @@ def _items(thing: Any) -> list[tuple[Any, Any]]:
     if type(thing) is dict and len(thing) <= MAX_LISTED:
         return [(key, item) for key, item in thing.items() if type(key) in (str, int)]
     return []
+
+
+def named(scope: str, name: str) -> str:
+    """Return a name within a scope; none without one, or if it is no value of its line."""
+    return scope if scope in ("", INSIDE) else f"{scope}{name}"
+
+
+def named_after(node: Node, tensor: Any, call: CallSite | None) -> Node:
+    """Return a node; one without a name of its line has that of the variable that is passed now."""
+    if node.form[1] == INSIDE and call is not None:
+        node.form = (node.form[0], variable_of(call[1], tensor) or INSIDE, *node.form[2:])
+    return node

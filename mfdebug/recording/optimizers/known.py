@@ -16,8 +16,12 @@ from miniflow.training.rules import Rule
 Arrays = dict[str, Array]
 
 
+# Units in the last place by which a result may differ.
+MOST_ULPS = 2
+
+
 class UnknownRuleError(Exception):
-    """A step that is not one of a known rule."""
+    """A step that is not one of a known rule, or why its rule is not shown."""
 
 
 class Settings:
@@ -39,13 +43,25 @@ class Settings:
         except OverflowError:
             raise UnknownRuleError from None
 
-    def pair(self, name: str) -> tuple[float, float]:
-        """Return a pair of numbers."""
+    def numbers(self, name: str, count: int, missing: float | None = None) -> list[float]:
+        """Return so many numbers, `missing` for one that is None."""
         value = self._given.get(name)
-        if not isinstance(value, tuple) or len(value) != 2:
+        if not isinstance(value, tuple) or len(value) != count:
             raise UnknownRuleError
-        first, second = (Settings({"": item}).number("") for item in value)
+        given = (missing if item is None else item for item in value)
+        return [Settings({"": item}).number("") for item in given]
+
+    def pair(self, name: str, missing: float | None = None) -> tuple[float, float]:
+        """Return a pair of numbers, `missing` for one that is None."""
+        first, second = self.numbers(name, 2, missing)
         return first, second
+
+    def text(self, name: str) -> str:
+        """Return a text, an empty one for None."""
+        value = self._given.get(name)
+        if not isinstance(value, str | None):
+            raise UnknownRuleError
+        return value or ""
 
     def on(self, name: str, *, default: bool = False) -> bool:
         """Return whether something is switched on."""
@@ -110,12 +126,35 @@ class Known(ABC):
     @property
     def rules(self) -> tuple[Rule, ...]:
         """The assignments of a step; the first may make `d` of the gradient `grad`."""
+        return self.directed(self.own_rules())
+
+    def directed(self, rules: tuple[Rule, ...]) -> tuple[Rule, ...]:
+        """Return rules for `g`, after that of `d` if this is not the gradient itself."""
         if not self.maximize and not self.added_decay:
-            return self.own_rules()
+            return rules
         terms: tuple[str, ...] = ("-{grad}" if self.maximize else "{grad}",)
         if self.added_decay:
             terms = (*terms, "{decay} × {p}")
-        return (Rule("d", terms), *self.own_rules())
+        return (Rule("d", terms), *rules)
+
+    @property
+    def cases(self) -> tuple[tuple[Rule, ...], ...]:
+        """The assignments of entries that have not all the same ones, by the number of the case."""
+        return ()
+
+    def case(self, new: Arrays) -> Array | None:
+        """Return the case of each entry after the step; None: its rules are those of all."""
+        return None
+
+    @property
+    def legend(self) -> str:
+        """What the letters are that no rule assigns to, with letters in braces."""
+        return ""
+
+    @classmethod
+    def shape_of(cls, letter: str, shape: tuple[int, ...]) -> tuple[int, ...]:  # noqa: ARG003
+        """Return the shape of what is kept for a parameter of a shape."""
+        return shape
 
     def step(self, do: Floats, p: Array, g: Array) -> tuple[Arrays, Array]:
         """Return what is kept after the step, by letter, and the new parameter."""
@@ -124,6 +163,16 @@ class Known(ABC):
         if self.added_decay:
             g = do.add(g, p, self.added_decay)
         return self.run(do, p, g)
+
+    def rounding(self, new: Arrays, before: Array, after: Array) -> Array:
+        """Return by how much each entry may differ from what the program has, after a step.
+
+        A step is rounded as a number of its own size: an entry that it takes across zero is
+        smaller.
+        """
+        step = np.abs(after - before)
+        unit = np.spacing(np.maximum(step, np.maximum(np.abs(before), np.abs(after))))
+        return np.asarray(MOST_ULPS * unit)
 
     def left(self, g: Array) -> Array | None:
         """Return the entries that the step leaves as they are; None: its rule is that of all."""

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mfdebug.core.timeline.method import Method
+from mfdebug.recording.op_rule import half_of
 from mfdebug.recording.optimizers.floats import Floats
 from mfdebug.recording.optimizers.known import (
     Arrays,
@@ -25,13 +26,11 @@ from mfdebug.recording.optimizers.words import in_words
 from mfdebug.recording.records import OptimizerStep
 from miniflow.ops.base import Array
 
-# Units in the last place by which a result may differ.
-MOST_ULPS = 2
-
 CHANGED_GRADIENT = "its gradient was clipped or changed before the step"
 MOVED_BEFORE = "the parameter was changed after the pass first used it, before the step"
 CHANGED_AFTER = "then changed by the program"
 NOT_SHOWN = "its rule is not shown"
+IN_HALF = "its rule is not shown, as the parameter is rounded to {}"
 NOT_GIVEN = "its rule is not shown, as it does not give these numbers"
 
 
@@ -70,8 +69,10 @@ def method_of(
         return Method(words, rate, (*remarks, NOT_SHOWN))
     try:
         known, kept, exact = _again(last, node, start, used, after)
-    except UnknownRuleError:
-        return Method(words, rate, (*remarks, NOT_GIVEN))
+    except UnknownRuleError as why:
+        half = half_of(start) and half_of(after)
+        reason = IN_HALF.format(half) if half else NOT_GIVEN
+        return Method(words, rate, (*remarks, str(why) or reason))
     return Method(
         words,
         rate,
@@ -79,13 +80,21 @@ def method_of(
         rules=known.rules,
         constants=known.constants,
         t=known.t,
-        old=known.kept,
-        new=kept,
+        old=_whole(known.kept, start),
+        new=_whole(kept, start),
         before=start,
         gradient=used if changed is not None else None,
         exact=exact,
         left=known.left(used),
+        cases=known.cases,
+        case=known.case(kept),
+        legend=known.legend,
     )
+
+
+def _whole(arrays: Arrays, parameter: Array) -> Arrays:
+    """Return arrays with a number for each entry of the parameter."""
+    return {letter: np.broadcast_to(array, parameter.shape) for letter, array in arrays.items()}
 
 
 def _again(
@@ -105,7 +114,7 @@ def _again(
     for name, letter in kind.letters.items():
         array = step.arrays.get((node, f"state.{name}"))
         if array is not None:
-            if array.shape != before.shape or array.dtype != before.dtype:
+            if array.shape != kind.shape_of(letter, before.shape) or array.dtype != before.dtype:
                 raise UnknownRuleError
             kept[letter] = array
     scalars = {
@@ -125,7 +134,8 @@ def _again(
                 if best is None or same.sum() > exact.sum():
                     best = now, result
                 exact = exact | same
-                close = close | same | _near(result, before, after)
+                near = np.abs(result - after) <= known.rounding(now, before, after)
+                close = close | same | near
         except (ArithmeticError, ValueError):
             raise UnknownRuleError from None
     if best is None or not close.all():
@@ -147,16 +157,6 @@ def _same(a: Array, b: Array) -> Array:
     """Return which entries are the same to the last bit; NaN is NaN."""
     zeros = np.signbit(a) == np.signbit(b)
     return np.asarray(((a == b) & zeros) | (np.isnan(a) & np.isnan(b)))
-
-
-def _near(result: Array, before: Array, after: Array) -> Array:
-    """Return which entries are within rounding of what the program has.
-
-    A step is rounded as a number of its own size: an entry that it takes across zero is smaller.
-    """
-    step = np.abs(after - before)
-    unit = np.spacing(np.maximum(step, np.maximum(np.abs(before), np.abs(after))))
-    return np.asarray(np.abs(result - after) <= MOST_ULPS * unit)
 
 
 def _differ(a: Array, b: Array) -> bool:

@@ -10,9 +10,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from mfdebug.recording.optimizers.averaged import ASGD
+from mfdebug.recording.optimizers.factored import Adafactor
 from mfdebug.recording.optimizers.floats import Floats
 from mfdebug.recording.optimizers.known import Arrays, Known, Settings
 from mfdebug.recording.optimizers.moments import Adam, Adamax, AdamW, NAdam, RAdam, SparseAdam
+from mfdebug.recording.optimizers.orthogonal import Muon
+from mfdebug.recording.optimizers.signs import Rprop
 from miniflow.ops.base import Array
 from miniflow.training.rules import Rule
 
@@ -152,5 +156,6 @@ KNOWN: Mapping[str, type[Known]] = {
     for kind in (
         *(SGD, RMSprop, Adagrad, Adadelta),
         *(Adam, AdamW, NAdam, RAdam, SparseAdam, Adamax),
+        *(Adafactor, ASGD, Muon, Rprop),
     )
 }

@@ -13,7 +13,6 @@ _HIDDEN = {
     "capturable",
     "decoupled_weight_decay",
     "differentiable",
-    "etas",
     "foreach",
     "fused",
     "initial_lr",
@@ -22,7 +21,6 @@ _HIDDEN = {
     "history_size",
     "max_eval",
     "max_iter",
-    "step_sizes",
     "tolerance_change",
     "tolerance_grad",
 }
@@ -30,10 +28,16 @@ _HIDDEN = {
 _USUAL: Mapping[str, tuple[Any, ...]] = {
     "alpha": (0.99, 0.75),
     "betas": ((0.9, 0.999),),
-    "eps": (1e-8, 1e-10, 1e-6),
+    "beta2_decay": (-0.8,),
+    "d": (1,),
+    "eps": (1e-8, 1e-10, 1e-7, 1e-6),
+    "etas": ((0.5, 1.2),),
     "lambd": (1e-4,),
     "momentum_decay": (4e-3,),
+    "ns_coefficients": ((3.4445, -4.775, 2.0315),),
+    "ns_steps": (5,),
     "rho": (0.9,),
+    "step_sizes": ((1e-6, 50),),
     "t0": (1e6,),
 }
 # Settings shown at most.

@@ -152,21 +152,19 @@ def _draw_numbers(
         node = wire.node
         if node is None:
             continue
-        y = box.row + number * PITCH - 1
-        # A wire that bends right after the number has a blank before it.
-        blank = box.right in picture.cells.get(y, ())
-        value = readings.value(node, min(box.room, least) - blank)
-        style = "value" if value.current else "waiting"
-        if value.current and marks.new_value(node):
-            style = "new-value"
-        canvas.write_whole(box.right - blank - width(value.text), y, value.text, style)
-        y += 2
-        blank = box.right in picture.cells.get(y, ())
-        gradient = readings.gradient(node, min(box.room, least) - blank)
-        style = "gradient" if gradient.current else "waiting"
-        if gradient.current and marks.new_gradient(node):
-            style = "new-gradient"
-        canvas.write_whole(box.right - blank - width(gradient.text), y, gradient.text, style)
+        row, room = box.row + number * PITCH - 1, min(box.room, least)
+        numbers = (
+            ("value", row, readings.value, marks.new_value),
+            ("gradient", row + 2, readings.gradient, marks.new_gradient),
+        )
+        for name, y, read, is_new in numbers:
+            # A wire that bends right after the number has a blank before it.
+            blank = box.right in picture.cells.get(y, ())
+            reading = read(node, room - blank)
+            style = name if reading.current else "waiting"
+            if reading.current and is_new(node):
+                style = f"new-{name}"
+            canvas.write_whole(box.right - blank - width(reading.text), y, reading.text, style)
 
 
 def _draw_contributions(
