@@ -203,13 +203,30 @@ class _Entry:
         return error <= TOLERANCE and difference.rounding <= TOLERANCE * max(scale, nearby)
 
     def _is_zero(self, differences: list[_Difference]) -> bool:
-        """Whether all differences are 0 up to rounding, as when contributions cancel."""
+        """Whether all differences are 0 up to rounding, as when contributions cancel.
+
+        The derivative is then the rounding error of their sum. Where the value is so large that its
+        changes are lost, nothing is known of the contributions.
+        """
         # Rounding times STEP is the rounding error of a slope of the size of value/x, as the first
         # step is STEP times the size of x.
         rounding = differences[0].rounding * STEP
-        return abs(self.analytic) <= rounding and all(
-            abs(d.slope - self.analytic) <= d.rounding for d in differences
-        )
+        if abs(self.analytic) > min(rounding, ROUNDING * self._contributions(differences)):
+            return False
+        return all(abs(d.slope - self.analytic) <= d.rounding for d in differences)
+
+    def _contributions(self, differences: list[_Difference]) -> float:
+        """Return the sum of the sizes of what the entries of the value contribute to the slope."""
+        with np.errstate(all="ignore"):
+            sizes = [
+                float(np.abs(_moves(*self._ends(d.step), self.upstream)).sum()) / (2 * d.step)
+                - d.rounding
+                for d in differences
+            ]
+        return max(0.0, *sizes)
+
+    def _ends(self, step: float) -> tuple[Array, Array]:
+        return self.value_at(self.x - step), self.value_at(self.x + step)
 
     def _finding(self, judgement: Judgement, difference: _Difference, first: float) -> Finding:
         error, scale = self._error(difference, first)
@@ -244,7 +261,8 @@ class _Entry:
             slack = 1e-3 * max(abs(low), abs(high))
             if not low - slack <= self.analytic <= high + slack:
                 return False
-        return _gap(wider) > slack and _gap(narrower) > _gap(wider) / 10
+        rounding = self._slope(self.step / 100, self.upstream).rounding
+        return _gap(wider) > slack and _gap(narrower) > max(_gap(wider) / 10, rounding)
 
     def _sides(self, step: float) -> tuple[float, float]:
         """Return the smallest and the largest slope that the sides of x allow."""

@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from miniflow.gradcheck.checker import check
+from miniflow.gradcheck.differences import judge
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops import Sum
+from miniflow.ops.base import Array
 from miniflow.plans.compile import compile_plan
 from tests.miniflow.gradcheck.lesson_rules import Logistic, Product, Square, judged, spoiled, value
 
@@ -155,3 +157,21 @@ def test_a_node_that_computes_in_single_precision_is_not_accused() -> None:
     x = Input("x", value=np.random.default_rng(0).normal(size=100))
     graph = Graph.of(Sum(Rounded(x, "own"), name="cost"))
     assert "wrong" not in judged(graph, check(graph)).values()
+
+
+@pytest.mark.parametrize("huge", [1e13, 1e16, 1e100, 1e300])
+@pytest.mark.parametrize("wrong", [3.0, -1.0, 1e-3, 1e-9])
+def test_what_is_lost_beside_a_huge_number_is_not_right(huge: float, wrong: float) -> None:
+    def value_at(x: float) -> Array:
+        return np.array([x + huge])
+
+    finding = judge(1.0, wrong, np.ones(1), value_at, lambda _: 0.0)
+    assert finding.judgement in ("untested", "wrong")
+
+
+def test_contributions_that_cancel_are_right() -> None:
+    def value_at(x: float) -> Array:
+        return np.array([x * x, -x * x])
+
+    for rounded in (1e-17, -3e-17):
+        assert judge(0.3, rounded, np.ones(2), value_at, lambda _: 0.0).judgement == "right"
