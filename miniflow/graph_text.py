@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from miniflow.node import Input, shape_text
-from miniflow.text.lists import series
+from miniflow.text.lists import counted, series
 
 if TYPE_CHECKING:
     from miniflow.structure import Structure
@@ -21,7 +21,7 @@ def as_line(graph: Structure) -> str:
     """Return a graph in one line: its name, size, cost and number of trainables."""
     trained = len(graph.trainables)
     cost = graph.nodes[graph.cost].label
-    return f"<Graph {graph.name}: {len(graph)} nodes, cost {cost}, {trained} trained>"
+    return f"<Graph {graph.name}: {counted(len(graph), 'node')}, cost {cost}, {trained} trained>"
 
 
 def as_html(graph: Structure) -> str:

@@ -19,6 +19,7 @@ from mfdebug.recording.run_diff import (
     StructureDifference,
 )
 from mfdebug.recording.run_diff import Row as StructureRow
+from miniflow.text.lists import counted
 
 # Settings of an operation that are written out.
 MOST_SETTINGS = 4
@@ -52,16 +53,21 @@ def run_diff_parts(found: RunComparison, names: tuple[str, str]) -> list[Part]:
         parts += [] if row is None else _setting_lines(row, names)
     if found.passes[0] != found.passes[1]:
         counts = zip(names, found.passes, found.endings, strict=True)
-        said = (f"{name} has {_count(passes, 'pass')} ({end})" for name, passes, end in counts)
+        said = (
+            f"{name} has {counted(passes, 'pass', 'passes')} ({end})"
+            for name, passes, end in counts
+        )
         parts.append("; ".join(said))
     return [*parts, *_limits(found, names)]
 
 
 def _conclusion(found: RunComparison) -> str:
-    compared = _count(found.compared, "pass")
+    compared = counted(found.compared, "pass", "passes")
     if not found.same:
         first = _first_pass(found)
-        before = f"; {_count(first, 'pass')} before it {_is(first)} equal" if first else ""
+        before = (
+            f"; {counted(first, 'pass', 'passes')} before it {_is(first)} equal" if first else ""
+        )
         where = "the number of passes" if first is None else f"pass {first}"
         if first is None:
             return f"the runs differ in {where}: what both have, {compared}, is equal"
@@ -72,7 +78,7 @@ def _conclusion(found: RunComparison) -> str:
         least = f"up to {found.tolerance:g}"
         return f"{compared} of both runs are equal {least}; {found.close} entries differ by less"
     if found.zeros:
-        zeros = _count(found.zeros, "zero")
+        zeros = counted(found.zeros, "zero")
         return (
             f"{compared} of both runs have equal numbers, but for the sign of {zeros} "
             "(--bits shows where)"
@@ -88,11 +94,6 @@ def _first_pass(found: RunComparison) -> int | None:
 
 def _is(count: int) -> str:
     return "is" if count == 1 else "are"
-
-
-def _count(count: int, word: str) -> str:
-    plural = f"{word}es" if word.endswith("s") else f"{word}s"
-    return f"{count:,} {word if count == 1 else plural}"
 
 
 def _structure_lines(found: StructureDifference, names: Sequence[str]) -> list[str]:

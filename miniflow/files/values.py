@@ -16,6 +16,7 @@ import numpy as np
 from miniflow import limits
 from miniflow.errors import FileError, printable
 from miniflow.ops.base import Array
+from miniflow.text.lists import counted
 
 Value = float | Array
 
@@ -41,7 +42,7 @@ def read_array(value: Any, where: str) -> Array:
         if len(lengths) > 1:
             odd = next(i for i, entry in enumerate(level) if len(entry) != len(level[0]))
             raise FileError(
-                f"expected a list of {len(level[0])} entries, as before it, "
+                f"expected a list of {counted(len(level[0]), 'entry', 'entries')}, as before it, "
                 f"found one of {len(level[odd])}",
                 where=where + _index_text(odd, shape),
             )

@@ -27,6 +27,7 @@ from miniflow.ops.base import (
     shape_text,
 )
 from miniflow.ops.broadcasting import broadcast_shape, unbroadcast
+from miniflow.text.lists import counted
 
 
 def _is_scale(value: Any) -> bool:
@@ -98,7 +99,10 @@ class Attention(Op):
                 f"queries {shape_text(q)} and keys {shape_text(k)} differ in the last axis"
             )
         if k[-2] != v[-2]:
-            raise ShapeError(f"{k[-2]} keys {shape_text(k)} and {v[-2]} values {shape_text(v)}")
+            raise ShapeError(
+                f"{counted(k[-2], 'key')} {shape_text(k)} and "
+                f"{counted(v[-2], 'value')} {shape_text(v)}"
+            )
         stack = broadcast_shape(q[:-2], k[:-2], v[:-2])
         scores = (*stack, *((heads,) if heads else ()), q[-2], k[-2])
         for mask in shapes[3:]:

@@ -24,6 +24,7 @@ from miniflow.ops.base import (
     shape_text,
 )
 from miniflow.ops.norms import EPS, Grid, Normalization
+from miniflow.text.lists import counted
 
 
 class ByChannel(Normalization):
@@ -125,7 +126,9 @@ class GroupNorm(ByChannel):
         """The number of channels, a multiple of the number of groups."""
         shape, groups = super().weight_shape(*shapes), self.attrs["groups"]
         if shape[0] % groups:
-            raise ShapeError(f"{shape[0]} channels cannot be divided into {groups} equal groups")
+            raise ShapeError(
+                f"{counted(shape[0], 'channel')} cannot be divided into {groups} equal groups"
+            )
         return shape
 
     def grid(self, *shapes: Shape) -> Grid:
@@ -137,8 +140,8 @@ class GroupNorm(ByChannel):
     def legend(self, *shapes: Shape) -> str:
         """Which entries have one mean."""
         size, groups = shapes[0][1] // self.attrs["groups"], self.attrs["groups"]
-        channels = f"{size} channels" if size > 1 else "1 channel"
-        return f"mean and variance over {channels}: {groups} group{'s' * (groups > 1)}"
+        channels = counted(size, "channel")
+        return f"mean and variance over {channels}: {counted(groups, 'group')}"
 
 
 @register

@@ -14,6 +14,7 @@ from miniflow.ops.base import Array, Attribute, Calls, Shape, is_integer, regist
 from miniflow.ops.columns import numbers_per_sample
 from miniflow.ops.correlation import Correlation, channel_sums
 from miniflow.ops.windows import WHOLE_SIZES, Slide, Windowed, check_taps
+from miniflow.text.lists import counted
 
 GROUPS = Attribute(1, "a positive integer", lambda value: is_integer(value) and value > 0)
 
@@ -39,21 +40,24 @@ class Convolution(Windowed):
         self.spatial(x)
         if len(weights) != len(x):
             raise ShapeError(
-                f"weights {shape_text(weights)} have {len(weights)} axes, x {shape_text(x)} has "
-                f"{len(x)}",
+                f"weights {shape_text(weights)} have {counted(len(weights), 'axis', 'axes')}, "
+                f"x {shape_text(x)} has {len(x)}",
                 hint=f"weights are {kind}",
             )
         for name, channels in (("x", x[1]), ("the weights", weights[0])):
             if channels % groups:
-                raise ShapeError(f"{channels} channels of {name} do not make {groups} groups")
+                raise ShapeError(
+                    f"{counted(channels, 'channel')} of {name} cannot be divided into "
+                    f"{groups} groups"
+                )
         if 0 in weights[1:]:
             raise ShapeError(f"weights {shape_text(weights)} have kernels without entries")
         wanted = x[1] // groups if axis else x[1]
         if weights[axis] != wanted:
             in_groups = f" in {groups} groups, {wanted} in each" if wanted != x[1] else ""
             raise ShapeError(
-                f"x {shape_text(x)} has {x[1]} channels{in_groups}: weights {shape_text(weights)} "
-                f"take {weights[axis]}",
+                f"x {shape_text(x)} has {counted(x[1], 'channel')}{in_groups}: "
+                f"weights {shape_text(weights)} take {weights[axis]}",
                 hint=f"weights are {kind}",
             )
 
@@ -70,7 +74,8 @@ class Convolution(Windowed):
     def _check_bias(self, shapes: tuple[Shape, ...], channels: int) -> None:
         if len(shapes) == 3 and shapes[2] != (channels,):
             raise ShapeError(
-                f"a bias of shape {shape_text(shapes[2])} does not fit {channels} channels",
+                f"a bias of shape {shape_text(shapes[2])} does not fit "
+                f"{counted(channels, 'channel')}",
                 hint=f"give the bias the shape {channels}",
             )
 

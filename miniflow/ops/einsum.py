@@ -19,6 +19,7 @@ import numpy as np
 from miniflow.errors import GraphError, ShapeError
 from miniflow.node import Node
 from miniflow.ops.base import Array, Attribute, Calls, Op, Shape, register, shape_text
+from miniflow.text.lists import counted
 
 # Below this number of products a single loop is faster than products of matrices.
 _SMALL = 4096
@@ -134,7 +135,8 @@ class Einsum(Op):
         left, arrow, right = equation.replace(" ", "").partition("->")
         if left.count(",") + 1 != len(nodes):
             raise GraphError(
-                f"the equation {equation!r} is for {left.count(',') + 1} inputs, not {len(nodes)}",
+                f"the equation {equation!r} is for {counted(left.count(',') + 1, 'input')}, not "
+                f"{len(nodes)}",
                 where=name or "",
             )
         letters = right.replace("...", "")

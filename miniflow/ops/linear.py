@@ -26,6 +26,7 @@ from miniflow.ops.base import (
     shape_text,
 )
 from miniflow.ops.broadcasting import broadcast_shape, spread, unbroadcast
+from miniflow.text.lists import counted
 
 
 def product_shape(x: Shape, w: Shape) -> Shape:
@@ -35,7 +36,8 @@ def product_shape(x: Shape, w: Shape) -> Shape:
     inner = w[-2] if len(w) > 1 else w[0]
     if x[-1] != inner:
         raise ShapeError(
-            f"{shape_text(x)} · {shape_text(w)} does not fit: {x[-1]} columns, {inner} rows"
+            f"{shape_text(x)} · {shape_text(w)} does not fit: {counted(x[-1], 'column')}, "
+            f"{counted(inner, 'row')}"
         )
     if len(w) == 1:
         return x[:-1]

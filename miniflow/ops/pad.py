@@ -20,6 +20,7 @@ from miniflow.ops.base import (
     register,
     shape_text,
 )
+from miniflow.text.lists import counted
 
 _MODES = ("constant", "reflect", "edge", "wrap")
 Slices = tuple[slice, ...]
@@ -62,7 +63,8 @@ class Pad(Op):
         pads = list(self.attrs["pads"])
         if len(pads) > 2 * len(shape):
             raise ShapeError(
-                f"{len(pads)} pads for {shape_text(shape)}, which has {len(shape)} axes",
+                f"{counted(len(pads), 'pad')} for {shape_text(shape)}, which has "
+                f"{counted(len(shape), 'axis', 'axes')}",
                 hint="two for each axis, from the last on",
             )
         pairs = [(pads[i], pads[i + 1]) for i in range(0, len(pads), 2)]
@@ -76,8 +78,8 @@ class Pad(Op):
             most = {"reflect": n - 1, "wrap": n}.get(mode)
             if most is not None and max(before, after) > most:
                 raise ShapeError(
-                    f"axis {axis} of {shape_text(shape)} has {n} entries: mode {mode!r} pads up to "
-                    f"{most}, not {max(before, after)}"
+                    f"axis {axis} of {shape_text(shape)} has {counted(n, 'entry', 'entries')}: "
+                    f"mode {mode!r} pads up to {most}, not {max(before, after)}"
                 )
             if n + before + after <= 0 or n + min(before, 0) + min(after, 0) <= 0:
                 raise ShapeError(f"nothing is left of axis {axis} of {shape_text(shape)}")

@@ -20,6 +20,7 @@ from miniflow import limits
 from miniflow.errors import ShapeError
 from miniflow.ops.base import Array, Attribute, Calls, Op, Shape, Targets, register, shape_text
 from miniflow.ops.broadcasting import spread, unbroadcast
+from miniflow.text.lists import counted
 
 REVERSE = Attribute(False, "true or false", lambda value: isinstance(value, bool))
 # The inputs in their order; an LSTM has a state of its cells besides the hidden one.
@@ -62,7 +63,7 @@ class Recurrent(Op):
         units = w_hh[-1] if w_hh else 0
         rows = count * units
         kind = type(self).__name__
-        per_unit = f"{count} row{'s' * (count > 1)} of weights for each of {units} units"
+        per_unit = f"{counted(count, 'row')} of weights for each of {counted(units, 'unit')}"
         if len(w_hh) != 2 or w_hh[0] != rows:
             raise ShapeError(
                 f"the hidden weights of {kind} have shape ({count}·H, H), not {shape_text(w_hh)}"
@@ -71,7 +72,8 @@ class Recurrent(Op):
             wanted = shape_text((rows, x[2]))
             raise ShapeError(
                 f"the input weights of {kind} have shape {wanted} here, not {shape_text(w_ih)}",
-                hint=f"{per_unit}, and a column for each of {x[2]} entries of x",
+                hint=f"{per_unit}, and a column for each of "
+                f"{counted(x[2], 'entry', 'entries')} of x",
             )
         for bias in biases:
             if bias not in ((rows,), ()):
@@ -260,8 +262,7 @@ class Recurrent(Op):
         """Return how many steps and sequences there are, for inputs of these shapes."""
         steps, count, _ = shapes[0]
         way = ", the last one first" if self.attrs["reverse"] else ""
-        plural = "s" * (count > 1)
-        return f"{steps} step{'s' * (steps > 1)} of {count} sequence{plural}{way}"
+        return f"{counted(steps, 'step')} of {counted(count, 'sequence')}{way}"
 
 
 def _flat(x: Array) -> Array:

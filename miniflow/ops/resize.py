@@ -25,6 +25,7 @@ from miniflow.ops.base import (
     register,
     shape_text,
 )
+from miniflow.text.lists import counted
 
 # Up to this many entries, a product with the matrix of weights is faster than taking neighbours.
 _SMALL = 64
@@ -115,7 +116,10 @@ class Resize(Op):
             scale = [scale] * (len(shape) - 2)
         count = len(scale if size is None else size)
         if count > len(shape):
-            raise ShapeError(f"{count} axes to resize, but {shape_text(shape)} has {len(shape)}")
+            raise ShapeError(
+                f"{counted(count, 'axis', 'axes')} to resize, but {shape_text(shape)} has "
+                f"{len(shape)}"
+            )
         first = len(shape) - count
         if size is not None:
             return {first + i: (n, None) for i, n in enumerate(size)}

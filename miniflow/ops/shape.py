@@ -24,6 +24,7 @@ from miniflow.ops.base import (
     register,
     shape_text,
 )
+from miniflow.text.lists import counted
 
 
 def _is_integers(value: Any) -> bool:
@@ -108,7 +109,8 @@ class Reshape(SameEntries):
         )
         if not fits:
             raise ShapeError(
-                f"{size} entries of shape {shape_text(shapes[0])} do not fit {list(wanted)}"
+                f"{counted(size, 'entry', 'entries')} of shape {shape_text(shapes[0])} cannot have "
+                f"the shape {list(wanted)}"
             )
         return tuple(size // known if n == -1 else n for n in wanted)
 
@@ -164,7 +166,8 @@ class Unsqueeze(SameEntries):
         count = len(shapes[0]) + len(given)
         for index in given:
             if not -count <= index < count:
-                raise ShapeError(f"axis {index} does not exist in a value of {count} axes")
+                of = counted(count, "axis", "axes")
+                raise ShapeError(f"axis {index} does not exist in a value of {of}")
         axes = {index % count for index in given}
         if len(axes) < len(given):
             raise ShapeError(f"axis {list(given)} names an axis twice")

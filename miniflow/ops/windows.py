@@ -19,6 +19,7 @@ import numpy as np
 from miniflow import limits
 from miniflow.errors import ShapeError
 from miniflow.ops.base import Attribute, Op, Shape, is_integer, shape_text
+from miniflow.text.lists import counted
 
 # Which places of the windows along one axis, and the entries of the axis that they have there.
 Tap = tuple[slice, slice]
@@ -283,8 +284,8 @@ class Windowed(Op):
             return [value] * axes
         if len(value) != axes:
             raise ShapeError(
-                f"attribute {key!r} has {len(value)} entries, {list(value)}, "
-                f"for {axes} spatial {'axis' if axes == 1 else 'axes'}"
+                f"attribute {key!r} has {counted(len(value), 'entry', 'entries')}, {list(value)}, "
+                f"for {counted(axes, 'spatial axis', 'spatial axes')}"
             )
         return list(value)
 
@@ -315,7 +316,7 @@ class Windowed(Op):
 
 def _does_not_fit(slide: Slide, axis: int) -> str:
     padded = slide.size + slide.before + slide.after
-    entries = f"{slide.size} {'entry' if slide.size == 1 else 'entries'}"
+    entries = counted(slide.size, "entry", "entries")
     padding = f", {padded} with its padding" if padded > slide.size else ""
     window = f"a window of {slide.kernel}{slide.apart}"
     return f"axis {axis} has {entries}{padding}: {window} does not fit"

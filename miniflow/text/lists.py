@@ -1,4 +1,4 @@
-"""Lists in a text, shortened: a node may have thousands of inputs."""
+"""Numbers of things in a text, and lists, shortened: a node may have thousands of inputs."""
 
 from __future__ import annotations
 
@@ -14,6 +14,11 @@ def series(terms: Sequence[str], separator: str) -> str:
     if len(terms) <= ALL_UP_TO:
         return separator.join(terms)
     return separator.join([*terms[:FIRST], f"… {len(terms) - FIRST:,} more"])
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Return how many there are: `1 entry`, `2,000 entries`; `many` is by default with an s."""
+    return f"{count:,} {one if count == 1 else many or f'{one}s'}"
 
 
 def ordinal(number: int) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 
 from miniflow.errors import FeedError
 from miniflow.ops.base import Array
+from miniflow.text.lists import counted
 
 Sampling = Literal["all", "epoch", "replacement"]
 SAMPLINGS: tuple[Sampling, ...] = ("all", "epoch", "replacement")
@@ -66,7 +67,7 @@ class Batches:
         size = rows if batch_size is None or sampling == "all" else batch_size
         if sampling == "epoch" and size > rows:
             raise FeedError(
-                f"a batch of {size} does not fit {rows} rows without replacement",
+                f"a batch of {size} does not fit {counted(rows, 'row')} without replacement",
                 where="training.batch_size",
             )
         self.rows = rows

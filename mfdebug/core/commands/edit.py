@@ -20,6 +20,7 @@ from mfdebug.core.session.reply import Reply, reply_of
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Edit, node_or_error
 from miniflow.files.values import read_array
+from miniflow.text.lists import counted
 
 USAGE = "set NODE[i,j] = VALUE, set lr = VALUE, set schedule = ..., set NODE.trainable = false"
 _TRAINABLE = re.compile(r"(.+?)\.trainable\s*=\s*(\S*)\s*")
@@ -60,7 +61,7 @@ def _edited(
     if change := cost_change(debugger, before, edit):
         parts.append(change)
     if dropped:
-        parts.append(f"{dropped} later edit{'s' * (dropped > 1)} set aside (undo restores)")
+        parts.append(f"{counted(dropped, 'later edit')} set aside (undo restores)")
     words = edit.words
     text = f"{'; '.join(parts)}\n{status(debugger)}"
     return Reply(text, {done: words, "left_behind": dropped})

@@ -15,6 +15,7 @@ from mfdebug.core.session.script import HEAD, Origin, Script, session_text, writ
 from mfdebug.core.session.session import Session
 from mfdebug.core.session.transcript import Transcript
 from mfdebug.core.timeline.debugger import DebuggerError
+from miniflow.text.lists import counted
 
 # The limit of nesting: scripts may run each other.
 DEEPEST = 8
@@ -37,7 +38,7 @@ def _record(session: Session, text: str) -> Reply:
     else:
         lines = session_lines(session)
         write_whole(path, session_text(origin, lines))
-    count = f"{len(lines)} line{'s' * (len(lines) != 1)}"
+    count = counted(len(lines), "line")
     played = f"; mfdebug demo {text} plays it" if demo else ""
     return Reply(f"recorded {count} in {text}{played}", {"recorded": text, "lines": lines})
 
@@ -61,7 +62,7 @@ def _source(session: Session, text: str) -> Reply:
         raise DebuggerError("source which file?", hint="usage: source FILE")
     script = session.read(file_named(text))
     count = _run_all(session, script)
-    done = f"{count} line{'s' * (count != 1)} of {text}{changed_note(session, script)}"
+    done = f"{counted(count, 'line')} of {text}{changed_note(session, script)}"
     return Reply(f"{done}\n{status(session.debugger)}", {"source": text, "lines": count})
 
 

@@ -11,7 +11,7 @@ from mfdebug.core.timeline.entry_ref import Attribute, EntryRef, named
 from mfdebug.core.timeline.graph_diff import GraphComparison, NodeDifference
 from miniflow.graph import Graph
 from miniflow.node import Node
-from miniflow.text.lists import series
+from miniflow.text.lists import counted, series
 
 # The most rows of the table.
 MOST_LINES = 20
@@ -30,7 +30,7 @@ def graph_diff_parts(
     for graph, nodes, name in ((a, found.only_a, names[0]), (b, found.only_b, names[1])):
         if nodes:
             labels = series([graph.nodes[i].label for i in nodes], ", ")
-            parts.append(f"only in {name}: {_count(len(nodes), 'node')}: {labels}")
+            parts.append(f"only in {name}: {counted(len(nodes), 'node')}: {labels}")
     return parts
 
 
@@ -41,7 +41,7 @@ def _conclusion(found: GraphComparison, a: Graph, b: Graph) -> str:
     if first is None:
         nearly = f", the largest difference is {scalar(found.largest)}" if found.largest else ""
         both = " that both graphs have" if found.only_a or found.only_b else ""
-        values = f"{_count(found.compared, 'value')} and gradients"
+        values = f"{counted(found.compared, 'value')} and gradients"
         return f"all {values}{both} are equal up to {limit}{nearly}"
     what = "value" if first.what == "value" else "gradient"
     partner = b.nodes[first.partner]
@@ -56,10 +56,6 @@ def _conclusion(found: GraphComparison, a: Graph, b: Graph) -> str:
 def _other(node: Node, partner: Node) -> str:
     """Return how a node is called in the other graph, if it has another name."""
     return "" if node.label == partner.label else f" ({partner.label} in the other)"
-
-
-def _count(count: int, word: str) -> str:
-    return f"{count} {word}{'s' * (count != 1)}"
 
 
 def _table(found: GraphComparison, a: Graph, b: Graph, names: tuple[str, str]) -> Table:

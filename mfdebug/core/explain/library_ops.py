@@ -14,6 +14,7 @@ from mfdebug.core.format.table import Column, Part, Row, Table
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.library_ops import HandedOn, LibraryOp, LibraryOps, OpTensor
 from miniflow.ops.base import Array, shape_text
+from miniflow.text.lists import counted
 
 _COLUMNS = (
     Column(),
@@ -50,7 +51,7 @@ def library_ops(debugger: Debugger, node: int) -> tuple[list[Part], Any]:
 
 
 def _counted(count: int) -> str:
-    return f"{count} ATen op{'s' * (count != 1)}"
+    return counted(count, "ATen op")
 
 
 def _table(ops: Sequence[LibraryOp]) -> Table:

@@ -11,6 +11,7 @@ from mfdebug.core.timeline.debugger import Debugger, index_text
 from mfdebug.core.timeline.entry_ref import Index, named
 from miniflow.node import Input
 from miniflow.ops.base import Array
+from miniflow.text.lists import counted
 
 # The number of inputs that a feed lists.
 INPUTS_SHOWN = 12
@@ -23,7 +24,7 @@ def explain(debugger: Debugger, index: Index | None = None) -> list[str]:
     title = name_moment(debugger, moment)
     if moment.phase == "start":
         first = "feed: every input gets its value"
-        return [title, f"  {len(debugger.graph)} nodes; next: {first}"]
+        return [title, f"  {counted(len(debugger.graph), 'node')}; next: {first}"]
     if moment.phase == "order":
         return [title, *(f"  {line}" for line in ordering_lines(debugger))]
     if moment.node is None:
@@ -96,7 +97,7 @@ def _backward_lines(node: NodeReport) -> list[str]:
         lines.append(f"{upstream}{incoming.words}{working} = {number}")
         lines += [f"  {incoming.copied}"] * bool(incoming.copied)
     if node.incoming_more:
-        lines.append(f"  … {node.incoming_more:,} contributions more")
+        lines.append(f"  … {counted(node.incoming_more, 'contribution')} more")
     if node.gradient is not None:
         numbers = [i.number for i in node.incoming if i.number is not None and not i.remark]
         sums = " + ".join(map(bracketed, numbers))
@@ -120,7 +121,7 @@ def _backward_lines(node: NodeReport) -> list[str]:
     if node.legend and any(f"/{node.legend.split()[0]}" in out.words for out in node.outgoing):
         lines.append(f"  ({node.legend})")
     if node.outgoing_more:
-        lines.append(f"  … {node.outgoing_more:,} inputs more")
+        lines.append(f"  … {counted(node.outgoing_more, 'input')} more")
     if node.role:
         lines.append(f"  {node.role}")
     return lines

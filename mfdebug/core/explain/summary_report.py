@@ -7,7 +7,7 @@ from typing import Any
 from mfdebug.core.explain.summary import Module, Summary
 from mfdebug.core.format.table import Column, Part, Row, Table
 from miniflow.ops.base import shape_text
-from miniflow.text.lists import series
+from miniflow.text.lists import counted, series
 
 # Ops of a module that are named; more are counted.
 MOST_KINDS = 3
@@ -52,7 +52,7 @@ def _remark(module: Module) -> str:
     if frozen and module.parameters:
         remarks.append("not trained" if frozen == module.parameters else f"{frozen:,} not trained")
     if module.unknown:
-        remarks.append(f"not kept: {_count(module.unknown, 'parameter tensor')}")
+        remarks.append(f"not kept: {counted(module.unknown, 'parameter tensor')}")
     return "; ".join(remarks)
 
 
@@ -61,18 +61,14 @@ def _totals(found: Summary) -> list[str]:
     frozen = total.parameters - total.trained
     trained = f", {frozen:,} of them not trained" if frozen else ""
     tied = sum(len(module.tied) for module in found.modules)
-    once = f"; {_count(tied, 'tied one')} counted once" if tied else ""
+    once = f"; {counted(tied, 'tied one')} counted once" if tied else ""
     lines = [
-        f"{_count(total.parameters, 'parameter')}{trained}, {size_text(total.bytes)}{once}",
-        f"{_count(found.ops, 'op')}, whose values take {size_text(found.value_bytes)} in a pass",
+        f"{counted(total.parameters, 'parameter')}{trained}, {size_text(total.bytes)}{once}",
+        f"{counted(found.ops, 'op')}, whose values take {size_text(found.value_bytes)} in a pass",
     ]
     if total.unknown:
-        lines.append(f"not kept, so not counted: {_count(total.unknown, 'parameter tensor')}")
+        lines.append(f"not kept, so not counted: {counted(total.unknown, 'parameter tensor')}")
     return lines
-
-
-def _count(count: int, word: str) -> str:
-    return f"{count:,} {word}{'s' * (count != 1)}"
 
 
 def size_text(size: int) -> str:

@@ -28,6 +28,7 @@ from mfdebug.core.expressions.functions import (
     summary_along,
 )
 from mfdebug.core.expressions.functions import NotComputed as NotComputed
+from miniflow.text.lists import counted
 
 Value = Rows | tuple[int, ...]
 """Numbers, a row for each moment; or a shape, which all moments share."""
@@ -322,5 +323,6 @@ def _part(value: Value, bracket: Bracket) -> Value:
     if isinstance(item, int) and -len(value) <= item < len(value):
         return np.array([value[item]], np.float64)
     raise ExpressionError(
-        f"index {bracket.text} does not fit a shape of {len(value)} axes", column=bracket.column
+        f"index {bracket.text} does not fit a shape of {counted(len(value), 'axis', 'axes')}",
+        column=bracket.column,
     )

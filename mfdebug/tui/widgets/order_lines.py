@@ -23,6 +23,7 @@ from mfdebug.tui.widgets.order_rows import OrderRows, Row
 from mfdebug.tui.widgets.ordering_numbers import OrderingNumbers
 from miniflow.node import Input
 from miniflow.ops.base import shape_text
+from miniflow.text.lists import counted
 
 # Names, ops and shapes of the first nodes decide the widths of their columns.
 MEASURED = 2000
@@ -127,7 +128,7 @@ class OrderLines:
         active = now if now is not None and now in scope else None
         room = self.columns.name + 1 + self.columns.middle
         count = scope.end - scope.first
-        inside = f"{count} nodes" if count > 1 else "1 node"
+        inside = counted(count, "node")
         if active is not None:
             inside = within(self._rows.names[active], scope)
         left = fit(label, min(cell_len(label), room))

@@ -11,6 +11,7 @@ from miniflow.errors import GraphError
 from miniflow.importers.onnx.folding import Opsets, schema_of, type_proto
 from miniflow.importers.onnx.values import Dtype
 from miniflow.ops.base import Shape
+from miniflow.text.lists import counted
 
 
 def body_of(
@@ -82,8 +83,8 @@ def nodes_of(function: Any, call: Any, defaults: Mapping[str, Any]) -> list[Any]
         found.append(node)
     if len(call.input) > len(function.input) or len(call.output) > len(function.output):
         raise GraphError(
-            f"the function {function.name!r} takes {len(function.input)} inputs and has "
-            f"{len(function.output)} outputs",
+            f"the function {function.name!r} takes {counted(len(function.input), 'input')} and "
+            f"has {counted(len(function.output), 'output')}",
             where=call.name or call.op_type,
         )
     return found

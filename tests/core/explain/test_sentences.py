@@ -37,6 +37,8 @@ from miniflow.ops import (
     Dropout,
     Less,
     Linear,
+    LogSoftmax,
+    LogSumExp,
     MatMul,
     Max,
     Mean,
@@ -140,6 +142,20 @@ def test_terms_of_0_are_counted_where_not_all_are_written() -> None:
 )  # fmt: skip
 def test_every_value_has_its_working(op: Any, line: str) -> None:
     assert line in at(squared(op(Input("x", value=VECTOR))), "n", "forward")
+
+
+@pytest.mark.parametrize(
+    ("op", "line"),
+    [
+        (Softmax, "n[0] = e^(1000 - 1000) / 1.36788 = 0.731059"),
+        (LogSoftmax, "n[1] = 999 - 1000.31326 = -1.31326"),
+        (LogSumExp, "n = 1000 + log 1.36788 = 1000.31"),
+    ],
+)
+def test_so_have_those_of_scores_whose_exponentials_are_no_floats(op: Any, line: str) -> None:
+    debugger = squared(op(Input("x", value=[1000.0, 999.0, -1000.0]), name="n"))
+    index = (int(line[2]),) if line[1] == "[" else ()
+    assert line in at(debugger, "n", "forward", index)
 
 
 def test_a_linear_of_numbers_has_its_working() -> None:

@@ -318,7 +318,7 @@ def test_other_inputs_are_checked_while_one_is_unfed() -> None:
     ("make", "said"),
     [
         (lambda: fed({"y": 3}), 't.json: feeds: there is no node "y"'),
-        (lambda: fed({"x": [[1], [2, 3]]}), "t.json: feeds: x[1]: expected a list of 1 entries"),
+        (lambda: fed({"x": [[1], [2, 3]]}), "t.json: feeds: x[1]: expected a list of 1 entry,"),
         (lambda: fed({"x": True}), "expected a number, found true"),
         (lambda: fed({"x": np.array(["a"])}), "expected numbers, found <U1"),
         (lambda: fed({"f": 3}, X, neg()), "only an Input can be fed"),

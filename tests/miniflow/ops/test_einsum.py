@@ -77,7 +77,7 @@ def test_many_products_give_the_numbers_of_few() -> None:
     [
         ("ij,jk->ii", "has i twice: a value has each index once"),
         ("ij,jk->il", "has l, which no input has"),
-        ("ij->i", "is for 1 inputs, not 2"),
+        ("ij->i", "is for 1 input, not 2"),
         ("ij,jk=>ik", 'it takes an equation such as "ij,jk->ik"'),
         ("i..j,jk", "it takes an equation"),
         ("......,jk", "it takes an equation"),

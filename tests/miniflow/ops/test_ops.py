@@ -291,7 +291,10 @@ def test_a_mean_square_error_divides_by_the_same_m_both_ways() -> None:
         (lambda x, y: Add(x, y, name="s"), "s: shapes 2x3 and 4 do not broadcast together"),
         (lambda x, y: MatMul(x, y, name="p"), "p: 2x3 · 4 does not fit: 3 columns, 4 rows"),
         (lambda x, y: MSE(x, y, name="c"), "c: target 2x3 and prediction 4 differ in shape"),
-        (lambda x, y: Reshape(x, shape=[4], name="r"), "r: 6 entries of shape 2x3 do not fit [4]"),
+        (
+            lambda x, y: Reshape(x, shape=[4], name="r"),
+            "r: 6 entries of shape 2x3 cannot have the shape [4]",
+        ),
         (
             lambda x, y: Linear(x, Input("W", value=np.ones((3, 2))), y, name="l"),
             "l: a bias of shape 4 does not fit X·W of shape 2x2",

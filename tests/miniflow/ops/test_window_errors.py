@@ -31,7 +31,7 @@ X = (1, 3, 8, 8)
         ),
         (
             lambda: Conv(*of(X, (4, 3, 3, 3)), groups=3, name="c"),
-            "c: 4 channels of the weights do not make 3 groups",
+            "c: 4 channels of the weights cannot be divided into 3 groups",
         ),
         (
             lambda: Conv(*of(X, (3, 3, 3, 3)), groups=3, name="c"),

@@ -28,13 +28,15 @@ class LogSoftmaxExplainer(SoftmaxExplainer):
         j = letters.axis(0)
         every = view.entry(0, (*index[:axis], j, *index[axis + 1 :]))
         rule = f"{name} - {letters.log}(Σ{letters.lowered(j)} {letters.exp(every)})"
+        text = None
         if len(row) <= ROW_SHOWN:
 
             def written_out(texts: Sequence[str]) -> str:
                 return f"{texts[0]} - {letters.log}({' + '.join(map(letters.exp, texts[1:]))})"
 
             text = checked_formula([x, *(view.number(0, e) for e in row)], written_out, number)
-        else:
+        if text is None:
+            # The row is long, or its exponentials are no floats.
             text = checked_formula([x, x - number], " - ".join, number)
         refs = [view.ref(0, index), *(view.ref(0, entry) for entry in row[:ROW_REFS])]
         return Sums(rule, (one_term(number, rule, text or bracketed(number), refs),))

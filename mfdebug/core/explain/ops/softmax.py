@@ -32,6 +32,7 @@ class SoftmaxExplainer(Explainer):
         over = f"Σ{letters.lowered(j)}"
         rule = f"{exp(name)} / {over} {exp(every)}"
         refs = [view.ref(0, index), *(view.ref(0, entry) for entry in row[:ROW_REFS])]
+        text = None
         notes: tuple[str, ...] = ()
         if width <= ROW_SHOWN:
             numbers = [view.number(0, index), *(view.number(0, entry) for entry in row)]
@@ -40,7 +41,8 @@ class SoftmaxExplainer(Explainer):
                 lambda texts: f"{exp(texts[0])} / ({' + '.join(map(exp, texts[1:]))})",
                 number,
             )
-        else:
+        if text is None:
+            # The row is long, or its exponentials are no floats.
             x = np.array([view.number(0, entry) for entry in row])
             with np.errstate(all="ignore"):
                 highest, total = float(x.max()), float(np.exp(x - x.max()).sum())
