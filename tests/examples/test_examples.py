@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.sizes import quick
+
 ROOT = Path(__file__).parents[2]
 EXAMPLES = ROOT / "examples"
 # For each example, a pattern of the line that matters.
@@ -34,7 +36,7 @@ def test_every_example_is_tried_and_listed() -> None:
     assert sorted(re.findall(r"^\| \[(\w+)\.py\]\(\1\.py\) \|", page, re.MULTILINE)) == names
 
 
-@pytest.mark.parametrize("name", SHOWS)
+@pytest.mark.parametrize("name", quick(SHOWS, 4))
 def test_an_example_shows_what_it_promises(name: str, tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, EXAMPLES / f"{name}.py"],

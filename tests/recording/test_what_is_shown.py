@@ -15,6 +15,7 @@ from miniflow.node import Input
 from miniflow.ops.base import Array, shape_text
 from tests.recording.memory import MemoryRun, Seen
 from tests.recording.programs import PROGRAMS
+from tests.support.sizes import quick
 
 
 def opened(name: str, *, to_the_end: bool = True) -> tuple[MemoryRun, RecordedLines]:
@@ -97,7 +98,7 @@ def moments(debugger: RecordedDebugger) -> list[int]:
     return found
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", quick(PROGRAMS, 8))
 def test_every_moment_shows_what_the_loop_saw_forward_back_and_anyhow(name: str) -> None:
     run, lines = opened(name)
     draw = random.Random(name)
@@ -109,7 +110,7 @@ def test_every_moment_shows_what_the_loop_saw_forward_back_and_anyhow(name: str)
             compare(debugger, passes)
 
 
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", quick(PROGRAMS, 8))
 def test_a_live_run_shows_the_same_moments_as_a_recorded_one(name: str) -> None:
     _, recorded = opened(name)
     run, live = opened(name, to_the_end=False)

@@ -14,7 +14,7 @@ import pytest
 from tests.support import sshd, warm_start
 from tests.support.paths import ROOT
 from tests.support.pty_app import PtyApp, wait_until_kept
-from tests.support.sizes import pick, some
+from tests.support.sizes import pick, quick, some
 
 pytestmark = pytest.mark.skipif(bool(sshd.missing()), reason=sshd.missing() or "-")
 # ssh tells the other end TERM, and no more.
@@ -86,7 +86,7 @@ def test_the_line_carries_little(log_in: LogIn, graph: str) -> None:
     assert app.not_restored() == []
 
 
-@pytest.mark.parametrize("dropped", ["here", "there"])
+@pytest.mark.parametrize("dropped", quick(["here", "there"], 1))
 def test_a_line_that_drops_is_taken_up_again(
     log_in: LogIn, server: sshd.Sshd, state: Path, dropped: str
 ) -> None:

@@ -76,7 +76,7 @@ SCREENS = {
 }
 
 
-@pytest.mark.parametrize("name", quick(SCREENS, 8))
+@pytest.mark.parametrize("name", quick(SCREENS, 5))
 async def test_the_screen_is_as_it_was(name: str) -> None:
     graph, size, keys = SCREENS[name]
     async with opened(graph, size) as driver:

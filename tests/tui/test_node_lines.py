@@ -23,7 +23,7 @@ from miniflow.node import Input
 from miniflow.ops import Add, Linear, Mul, Sum
 from tests.support.app_driver import ask, opened
 from tests.support.paths import ROOT
-from tests.support.sizes import examples, some
+from tests.support.sizes import examples, quick, some
 
 GRAPHS = sorted(path.stem for path in (ROOT / "graphs").glob("*.json"))
 # Short forms, and words about what is hidden, that a wide panel does not use.
@@ -67,7 +67,7 @@ def at(graph: str, moment: int) -> tuple[Debugger, int]:
     return debugger, node
 
 
-@pytest.mark.parametrize("name", GRAPHS)
+@pytest.mark.parametrize("name", quick(GRAPHS, 8))
 def test_nothing_is_cut_without_an_ellipsis(name: str) -> None:
     debugger = ComputedDebugger(load_graph(name))
     length = debugger.timeline.length

@@ -21,7 +21,7 @@ from miniflow.errors import MiniflowError
 from miniflow.files import load
 from tests.support.counting import lines_run
 from tests.support.paths import ROOT
-from tests.support.sizes import examples
+from tests.support.sizes import examples, quick
 
 GRAPHS = sorted(path.stem for path in (ROOT / "graphs").glob("*.json"))
 
@@ -76,7 +76,7 @@ def reversed_from(run: Session, steps: int) -> list[int]:
     return [moment for moment in met if moment < end]
 
 
-@pytest.mark.parametrize("graph", GRAPHS)
+@pytest.mark.parametrize("graph", quick(GRAPHS, 8))
 def test_every_rule_is_met_where_stepping_meets_it(graph: str) -> None:
     steps = 4 if graph in ("digits", "diabetes") else 40
     slow, fast = session(graph), session(graph)
@@ -103,7 +103,10 @@ def test_rules_on_the_cost_are_met_where_stepping_meets_them(rate: float) -> Non
     assert [m for m in reversed_from(back, 45) if m <= end] == expected
 
 
-@pytest.mark.parametrize("graph", ["xor", "wx", "log-nan", "exploding", "vanishing", "diamond"])
+@pytest.mark.parametrize(
+    "graph",
+    quick(["xor", "wx", "log-nan", "exploding", "vanishing", "diamond"], 3),
+)
 def test_going_back_meets_the_same_stops(graph: str) -> None:
     steps = 12
     forth, back = session(graph), session(graph)

@@ -20,6 +20,7 @@ from miniflow.node import Input
 from miniflow.ops import MSE, Add, Linear, Pow, Sigmoid, Softmax, Sum
 from miniflow.training.optimizers import SGD
 from tests.support.paths import ROOT
+from tests.support.sizes import quick
 
 BROKEN = ROOT / "tests" / "broken"
 # What goes wrong in a shipped graph, and in which SGD step that is found.
@@ -48,7 +49,7 @@ def first_stop(run: Session, steps: int) -> tuple[int, str]:
     return debugger.sgd_step, hits[0].finding.words if hits else ""
 
 
-@pytest.mark.parametrize("graph", HEALTHY)
+@pytest.mark.parametrize("graph", quick(HEALTHY, 8))
 def test_a_healthy_run_is_not_stopped(graph: str) -> None:
     assert first_stop(session(graph), LONG.get(graph, 3000))[1] == ""
 

@@ -29,7 +29,7 @@ from tests.core.circuit.graphs import (
     wide,
 )
 from tests.support.counting import lines_run
-from tests.support.sizes import examples, pick
+from tests.support.sizes import examples, pick, quick
 
 # Wide enough for one line of everything, and narrow enough for bands.
 WIDTHS = (10_000, 120, 80)
@@ -93,7 +93,7 @@ def test_every_fold_of_a_random_graph_is_drawn_without_faults(graph: Graph, widt
         assert nodes == set(range(len(graph)))
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", quick(SHIPPED, 12))
 def test_a_shipped_graph_is_drawn_without_faults_at_every_fold(name: str) -> None:
     debugger = shipped(name)
     for width, height in PANES:

@@ -26,6 +26,7 @@ from miniflow.ops import MatMul, Mul, Sum
 from tests.core.circuit.drawing import area, contribution_cells, grid
 from tests.core.circuit.graphs import SHIPPED, graphs, shipped, transformer_like
 from tests.support.paths import ROOT
+from tests.support.sizes import quick
 
 LIT = ("lit-forward", "lit-backward")
 
@@ -195,7 +196,7 @@ def assert_only_those_change(circuit: Circuit, debugger: Debugger) -> None:
             assert old == new or (x, y) in may, (x, y, old, new)
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize("name", quick(SHIPPED, 10))
 def test_a_moment_changes_only_numbers_lit_wires_and_the_active_box(name: str) -> None:
     debugger = shipped(name)
     for width, height in ((80, 17), (120, 33)):

@@ -31,7 +31,7 @@ from tests.support.equations import Judgement
 from tests.support.judged_texts import judge_why, lookup_in
 from tests.support.op_cases import cases
 from tests.support.paths import ROOT
-from tests.support.sizes import examples, pick, some
+from tests.support.sizes import examples, pick, quick, some
 
 GRAPHS = sorted((ROOT / "graphs").glob("*.json"))
 
@@ -73,7 +73,7 @@ def test_of_every_op(name: str, data: st.DataObject) -> None:
     assert judgement.read > 20
 
 
-@pytest.mark.parametrize("name", some(sorted(OPS), 40))
+@pytest.mark.parametrize("name", quick(some(sorted(OPS), 40), 14))
 @given(data=st.data())
 @settings(deadline=None, max_examples=examples(6))
 def test_of_every_op_whose_inputs_have_been_updated_since(name: str, data: st.DataObject) -> None:
@@ -245,7 +245,7 @@ def test_of_updates_with_overridden_gradients(optimizer: Any) -> None:
     assert judgement.false == []
 
 
-@pytest.mark.parametrize("name", some(sorted(OPS), 40))
+@pytest.mark.parametrize("name", quick(some(sorted(OPS), 40), 14))
 @given(data=st.data())
 @settings(deadline=None, max_examples=examples(12))
 def test_of_every_op_as_a_sink(name: str, data: st.DataObject) -> None:
@@ -263,7 +263,7 @@ def test_of_every_op_as_a_sink(name: str, data: st.DataObject) -> None:
     assert of == {"Σop" if several else "op"}
 
 
-@pytest.mark.parametrize(("number", "path"), [*enumerate(GRAPHS)])
+@pytest.mark.parametrize(("number", "path"), quick(enumerate(GRAPHS), 10))
 def test_of_every_shipped_graph_in_every_phase(number: int, path: Path) -> None:
     debugger = ComputedDebugger(load(path))
     judgement = judgement_of(debugger)
@@ -283,7 +283,9 @@ def test_of_every_shipped_graph_in_every_phase(number: int, path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "training", [*map(Training, OPTIMIZERS), *TRAININGS], ids=lambda training: repr(training)[:90]
+    "training",
+    quick([*map(Training, OPTIMIZERS), *TRAININGS], 6),
+    ids=lambda training: repr(training)[:90],
 )
 def test_of_every_way_to_train(training: Training) -> None:
     x = Input("x", value=[[0.5, -1.5], [2.0, 0.25]])

@@ -28,7 +28,7 @@ from tests.support.counting import lines_run
 from tests.support.debuggers import debugger_of, nodes_asked, run_until
 from tests.support.op_cases import cases
 from tests.support.paths import ROOT
-from tests.support.sizes import examples, pick
+from tests.support.sizes import examples, pick, quick
 
 GRAPHS = ROOT / "graphs"
 SHIPPED = sorted(path.name for path in GRAPHS.glob("*.json"))
@@ -123,7 +123,7 @@ def test_every_op_tells_where_its_numbers_come_from(name: str, data: st.DataObje
         assert cause.terms or "leaves" in cause.note
 
 
-@pytest.mark.parametrize(("number", "name"), [*enumerate(SHIPPED)])
+@pytest.mark.parametrize(("number", "name"), quick(enumerate(SHIPPED), 8))
 def test_every_shipped_graph_tells_every_node_at_several_moments(number: int, name: str) -> None:
     debugger = shipped(name)
     length = debugger.timeline.length

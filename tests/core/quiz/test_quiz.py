@@ -24,7 +24,7 @@ from miniflow.ops import Add, Exp, Max, Mul, Neg, Op, ReLU, Sub, Sum
 from miniflow.training.optimizers import SGD, Momentum
 from tests.support.debuggers import network, state
 from tests.support.quiz_truth import truth, typed, wrong_answer
-from tests.support.sizes import examples
+from tests.support.sizes import examples, quick
 
 PATHS = {graph.path.stem: graph.path for graph in shipped()}
 # Questions of a large graph are alike.
@@ -64,7 +64,7 @@ def ask_all(moments: int, debugger: Debugger, twin: Debugger, behind: Debugger) 
     return quiz
 
 
-@pytest.mark.parametrize("path", PATHS.values(), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", quick(PATHS.values(), 8), ids=lambda path: path.stem)
 def test_every_question_about_a_shipped_graph_can_be_answered(path: Path) -> None:
     debuggers = [ComputedDebugger(load(path)) for _ in range(3)]
     moments = debuggers[0].timeline.clamp(2 * debuggers[0].timeline.length)

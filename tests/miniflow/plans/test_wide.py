@@ -27,7 +27,7 @@ from miniflow.plans.arrays import ArrayPlan
 from miniflow.plans.base import Plan
 from miniflow.plans.compile import compile_plan
 from miniflow.text.lists import series
-from tests.support.sizes import pick
+from tests.support.sizes import pick, quick
 
 WIDE = sorted(name for name, op in OPS.items() if op.arity[1] is None)
 FEW, TIMES = pick(32, 16), 4
@@ -123,7 +123,7 @@ def uses(
     yield from use("loading", lambda: load(path))
 
 
-@pytest.mark.parametrize(("name", "kind", "same"), CASES)
+@pytest.mark.parametrize(("name", "kind", "same"), quick(CASES, 10))
 def test_calls_and_bytes_are_linear(name: str, kind: str, same: bool, tmp_path: Path) -> None:
     few = uses(name, kind, FEW, same, tmp_path / "few.json")
     many = uses(name, kind, FEW * TIMES, same, tmp_path / "many.json")
