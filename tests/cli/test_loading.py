@@ -103,6 +103,7 @@ def test_a_handler_that_was_set_while_it_loads_stays() -> None:
     assert signal.signal(signal.SIGINT, signal.default_int_handler) is signal.SIG_IGN
 
 
+@pytest.mark.slow
 def test_the_collector_does_not_scan_the_consumers_of_each_node() -> None:
     x = Input("x", value=1.0)
     graph = Graph.of(Add(Mul(x, x), Mul(x, Add(x, x))))

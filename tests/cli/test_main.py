@@ -311,6 +311,7 @@ def test_every_command_is_told_and_tells_of_itself() -> None:
         assert f"usage: mfdebug {command}" in done.stdout
 
 
+@pytest.mark.slow
 def test_completion_prints_what_the_shell_reads() -> None:
     for done in in_turn(["completion", shell] for shell in ("bash", "zsh", "fish")):
         assert "_ARGCOMPLETE" in done.stdout

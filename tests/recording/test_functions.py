@@ -149,6 +149,7 @@ SETTINGS = st.recursive(
 NAMED = st.tuples(st.sampled_from(["dim", "shape", "size", "p", "weight", "eps", "x"]), SETTINGS)
 
 
+@pytest.mark.slow
 @given(data=st.data())
 @settings(deadline=None, max_examples=examples(150))
 def test_a_damaged_call_is_refused_and_never_fails(data: st.DataObject) -> None:

@@ -87,6 +87,7 @@ def test_an_op_of_a_graph_is_one_op() -> None:
         session.run("inside l1")
 
 
+@pytest.mark.slow
 async def test_a_key_shows_the_steps_of_the_function_under_the_cursor(tmp_path: Path) -> None:
     session = session_of(tmp_path, (network(2.0), numbers(2.0)))
     app = DebuggerApp(None, history_memory=0, session=session)

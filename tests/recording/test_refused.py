@@ -105,6 +105,7 @@ def test_other_files(tmp_path: Path) -> None:
     refused(path, "not a run file")
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_be_read(path: Path) -> None:
     path.chmod(0)
     code = "from pathlib import Path; from mfdebug.recording.reader import RunReader; import sys\n"
@@ -145,6 +146,7 @@ def test_other_tables(path: Path, statement: str) -> None:
         open_run(path, str(path))
 
 
+@pytest.mark.slow
 def test_a_schema_without_end_is_not_read_to_its_end(path: Path) -> None:
     connection = sqlite3.connect(path)
     connection.executescript(

@@ -90,6 +90,7 @@ def test_all_lines_are_thinned_alike(tmp_path: Path) -> None:
     assert min(kept) > max(kept) / 2 > 6
 
 
+@pytest.mark.slow
 def test_a_structure_a_pass_is_bounded_too(tmp_path: Path) -> None:
     nodes = [node("Input", name="x"), *(node("Neg", i) for i in range(6))]
     given = structure(nodes)

@@ -1,6 +1,6 @@
 """How much is tried: a sample of every kind at each check, all of it with `pytest --long`.
 
-A test that takes more than a third of a second of CPU time is marked slow: it runs with `--slow` or
+A test that takes more than a fifth of a second of CPU time is marked slow: it runs with `--slow` or
 `--long`, and where its file or folder is named.
 """
 

@@ -112,6 +112,7 @@ def test_ctrl_c_begins_a_new_line_and_ctrl_d_leaves(start: Start) -> None:
     assert plain.not_restored() == []
 
 
+@pytest.mark.slow
 def test_a_damaged_session_is_refused(start: Start) -> None:
     plain = start("xor", "--plain", ready="(mfdebug)")
     plain.send(b"sgd\rquit\r")

@@ -199,6 +199,7 @@ def _column_of(line: str, mark: str) -> int:
     return cell_len(line[: line.index(mark)])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("term", ["dumb", "unknown", "", None])
 def test_what_cannot_be_drawn_on_gets_the_line_prompt(term: str | None) -> None:
     with start({"TERM": term}, "wx") as app:

@@ -171,6 +171,7 @@ def test_in_a_terminal_that_knows_escape_sequences_the_answers_have_none(start: 
         assert_plain("\n".join(ask(app, line)))
 
 
+@pytest.mark.slow
 def test_what_is_told_from_the_greeting_on_is_a_fact_a_line(start: Start) -> None:
     app = start("wx")
     assert_plain(app.output.decode().replace("\r\n", "\n"))
@@ -232,6 +233,7 @@ def test_without_a_terminal_it_is_chosen_and_neither_greets_nor_prompts() -> Non
     assert (done.returncode, done.stdout, done.stderr) == (0, "w = 5\n", "")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("terminal", ["stdin", "stdout"])
 def test_with_a_terminal_at_one_end_only_it_is_chosen_and_answers_at_once(terminal: str) -> None:
     ours, theirs = os.openpty()

@@ -91,6 +91,7 @@ def test_bytes_that_are_no_text_are_an_error_of_their_line() -> None:
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_whoever_stops_reading_gets_no_traceback() -> None:
     done = subprocess.run(
         f"yes 'print w' | head -20000 | {sys.executable} -m mfdebug wx --plain | head -1",
@@ -105,6 +106,7 @@ def test_whoever_stops_reading_gets_no_traceback() -> None:
     assert (done.stdout, done.stderr) == ("w = 5\n", "")
 
 
+@pytest.mark.slow
 def test_through_pipes_each_line_is_answered_before_the_next_is_written(
     pipes: subprocess.Popen[bytes],
 ) -> None:

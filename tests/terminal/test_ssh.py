@@ -66,6 +66,7 @@ def printed(state: Path, *lines: str) -> str:
     return answered
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("graph", some(["wx", "xor"], 1))
 def test_the_line_carries_little(log_in: LogIn, graph: str) -> None:
     app = log_in(graph)

@@ -98,6 +98,7 @@ def test_the_screen_is_the_one_of_any_terminal(tmux: Tmux) -> None:
         time.sleep(0.05)
 
 
+@pytest.mark.slow
 def test_whoever_attaches_sees_all_of_it(tmux: Tmux) -> None:
     tmux.press("s", "s")
     before = tmux.wait_for("moment 2")
@@ -118,6 +119,7 @@ def test_whoever_attaches_sees_all_of_it(tmux: Tmux) -> None:
     assert tmux.shown() == before
 
 
+@pytest.mark.slow
 def test_the_prefix_is_left_to_tmux(tmux: Tmux) -> None:
     assert not [binding.id for binding in BOUND.values() if PREFIX in binding.keys]
     env = {"TERM": "xterm-256color", "COLORTERM": None}

@@ -72,6 +72,7 @@ async def test_on_a_wide_screen_the_node_has_all_the_width_below_a_low_circuit()
         assert max(row.count(".") for row in rows[1:8]) >= 16
 
 
+@pytest.mark.slow
 async def test_on_a_wide_screen_a_tall_circuit_stands_between_list_and_node() -> None:
     async with opened(products(6), size=(200, 50)) as driver:
         order, circuit, node = regions(driver)

@@ -58,6 +58,7 @@ def test_what_may_stand_alone_takes_no_argument() -> None:
     assert not alone & {"until", "why", "last", "set", "diff", "find", "ignore", "source"}
 
 
+@pytest.mark.slow
 async def test_the_best_comes_first_and_details_are_searched() -> None:
     async with opened() as driver:
         assert (await choices(driver, "undo"))[:2] == [
@@ -88,6 +89,7 @@ async def test_help_and_the_theme_are_reached() -> None:
         assert "find a command" in driver.text
 
 
+@pytest.mark.slow
 async def test_keys_that_come_at_once_choose_what_was_typed() -> None:
     async with opened() as driver:
         await driver.press("s", "s", "s")
@@ -99,6 +101,7 @@ async def test_keys_that_come_at_once_choose_what_was_typed() -> None:
         assert driver.moment == 1
 
 
+@pytest.mark.slow
 async def test_escape_leaves_and_the_prompt_makes_room() -> None:
     async with opened() as driver:
         await driver.press("colon", "s", "ctrl+p")
@@ -108,6 +111,7 @@ async def test_escape_leaves_and_the_prompt_makes_room() -> None:
         assert not driver.screen.query_one(Prompt).display
 
 
+@pytest.mark.slow
 async def test_hostile_text_is_shown_as_text() -> None:
     x = Input("[@click=app.quit]x[/nope]", value=3.0)
     graph = Graph([x, Mul(x, x, name="[b]y[/b]")], name="[red]g")

@@ -31,6 +31,7 @@ async def click(driver: Driver, column: int, row: int) -> None:
     await driver.pilot.pause()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("graph", "size", "rows"), [("xor", (80, 24), 1), ("wx", (80, 24), 9), ("xor", (80, 30), 9)]
 )

@@ -67,6 +67,7 @@ def tallest(driver: Driver) -> int:
     return most
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("colours", ["16", "none"])
 async def test_a_chosen_box_is_no_brick(colours: Colours) -> None:
     able = Abilities(ascii_only=False, colours=colours, dark=True)

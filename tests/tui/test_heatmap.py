@@ -155,6 +155,7 @@ def cases(draw: st.DrawFn) -> tuple[Array, tuple[int, ...], int, int]:
     return array, entry, draw(st.integers(1, 12)), draw(st.integers(1, 30))
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(300), deadline=None)
 @given(cases())
 def test_every_cell_has_the_shade_of_its_block(case: tuple[Any, ...]) -> None:
@@ -294,6 +295,7 @@ async def test_h_shows_numbers_heatmaps_and_pictures() -> None:
         assert math.prod(driver.debugger.plan.shapes[panel.node or 0]) > 100
 
 
+@pytest.mark.slow
 async def test_numbers_that_fit_stay_numbers() -> None:
     async with opened("xor") as driver:
         await driver.press("t", "home", "h")
@@ -303,6 +305,7 @@ async def test_numbers_that_fit_stay_numbers() -> None:
         assert "tensors are shown as numbers" in driver.message
 
 
+@pytest.mark.slow
 async def test_a_moment_without_a_tensor_keeps_the_choice_for_the_next() -> None:
     a, b = Input("a", value=np.ones((40, 40))), Input("b", value=2.0)
     product = Mul(a, b, name="m")

@@ -136,12 +136,14 @@ async def test_a_hint_names_the_keys_that_are_in_force(keys: str, message: str) 
         assert driver.message == message
 
 
+@pytest.mark.slow
 async def test_help_of_a_command_names_the_keys_that_are_in_force() -> None:
     async with changed() as driver:
         await driver.press("semicolon", *"help", "space", *"step", "enter")
         assert "keys: j" in driver.text
 
 
+@pytest.mark.slow
 async def test_the_keys_that_ship_are_free_then() -> None:
     async with changed() as driver:
         dark = driver.app.current_theme.dark
@@ -155,6 +157,7 @@ async def test_the_keys_that_ship_are_free_then() -> None:
                 assert driver.message == f"! no key '{key}'; f1 lists the keys"
 
 
+@pytest.mark.slow
 async def test_keys_of_the_app_and_of_widgets_are_changed_too() -> None:
     async with changed() as driver:
         tree = driver.screen.query_one(OrderTree)
@@ -168,6 +171,7 @@ async def test_keys_of_the_app_and_of_widgets_are_changed_too() -> None:
         assert driver.app.return_code == 0
 
 
+@pytest.mark.slow
 async def test_the_screen_names_the_keys_in_force() -> None:
     async with changed() as driver:
         assert "press j to begin" in driver.text
@@ -246,6 +250,7 @@ async def test_what_is_typed_at_the_prompt_is_no_key() -> None:
         assert driver.moment == 2
 
 
+@pytest.mark.slow
 async def test_keys_at_the_prompt_stay_as_they_ship() -> None:
     async with changed() as driver:
         for line, moment in (("3s", 3), ("t", LENGTH), ("S", LENGTH - 1)):
@@ -253,6 +258,7 @@ async def test_keys_at_the_prompt_stay_as_they_ship() -> None:
             assert driver.moment == moment
 
 
+@pytest.mark.slow
 async def test_two_keys_change_places() -> None:
     async with changed(step=("n",), next=("s",)) as driver:
         await driver.press("s", "s")
@@ -292,6 +298,7 @@ async def test_the_keys_of_a_demo_go_before_those_of_the_screen() -> None:
         assert not {"s", "B", "question_mark"} & actions.keys()
 
 
+@pytest.mark.slow
 async def test_the_list_of_graphs_is_changed() -> None:
     async with changed(None, quit=("f3",), picker_down=("f4",)) as driver:
         assert "f3 quits" in driver.text

@@ -52,6 +52,7 @@ async def test_keys_that_move_in_time() -> None:
             assert driver.moment == moment, keys
 
 
+@pytest.mark.slow
 async def test_u_runs_to_the_node_under_the_cursor() -> None:
     async with opened() as driver:
         await driver.press(*["down"] * 5)
@@ -65,6 +66,7 @@ async def test_u_runs_to_the_node_under_the_cursor() -> None:
         assert driver.debugger.where.phase == "backward"
 
 
+@pytest.mark.slow
 async def test_g_asks_where_to_go() -> None:
     async with opened() as driver:
         await driver.press("g")
@@ -134,6 +136,7 @@ async def test_p_prints_and_the_prompt_keeps_a_history() -> None:
         assert driver.message == "cost = 900"
 
 
+@pytest.mark.slow
 async def test_tab_completes_at_the_prompt() -> None:
     async with opened("diabetes") as driver:
         await driver.press("colon")
@@ -154,6 +157,7 @@ async def test_an_error_is_one_line_that_says_what_to_do() -> None:
         assert driver.message == "next: forward of l1 (Linear)"
 
 
+@pytest.mark.slow
 async def test_x_explains_and_escape_returns() -> None:
     async with opened("circuit-a") as driver:
         await driver.press("n", "n", "s", "x")
@@ -185,6 +189,7 @@ async def test_tab_goes_to_the_panel_where_arrows_choose_the_entry() -> None:
         assert "━ order" in driver.text
 
 
+@pytest.mark.slow
 async def test_arrows_choose_a_node_and_f_follows_again_and_enter_opens_its_edges() -> None:
     async with opened() as driver:
         await driver.press("s", "s", "home")
@@ -214,6 +219,7 @@ async def test_scopes_fold() -> None:
         assert "▾ layer1/" in driver.text
 
 
+@pytest.mark.slow
 async def test_p_plays_and_stops() -> None:
     async with opened() as driver:
         await driver.press("P")
@@ -229,6 +235,7 @@ async def test_p_plays_and_stops() -> None:
         assert driver.moment == reached
 
 
+@pytest.mark.slow
 async def test_playing_stops_where_the_line_ends() -> None:
     async with opened("square") as driver:
         await driver.press("plus", "plus", "plus", "P")
@@ -253,6 +260,7 @@ async def test_a_long_run_reports_and_stops_at_a_key() -> None:
         assert driver.moment == stopped + 1
 
 
+@pytest.mark.slow
 async def test_an_input_without_a_value_is_asked_for() -> None:
     x, y = Input("x"), Input("y", value=3.0)
     async with opened(Graph([x, y, Mul(x, y, name="xy")])) as driver:
@@ -281,6 +289,7 @@ async def test_commands_given_to_begin_with_are_run() -> None:
         assert driver.debugger.sgd_step == 2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", some([(60, 20), (80, 24), (120, 40), (200, 50)], 2))
 async def test_the_first_screen_says_what_to_press(size: tuple[int, int]) -> None:
     async with opened(size=size) as driver:
@@ -351,6 +360,7 @@ async def test_with_few_colours_the_themes_are_those_of_the_terminal() -> None:
         assert driver.app.theme == "ansi-dark"
 
 
+@pytest.mark.slow
 async def test_a_cost_that_diverges_on_a_log_scale_does_not_end_the_app() -> None:
     async with opened("wx", commands=["set lr = 0.02"]) as driver:
         await driver.press("l", *"4t", *"4t", *"400t")

@@ -115,6 +115,7 @@ async def test_the_new_number_stands_out() -> None:
         assert bold(driver, y - 1) == bold(driver, y + 1) == []
 
 
+@pytest.mark.slow
 async def test_gradients_that_receive_a_contribution_are_bold() -> None:
     async with opened("circuit-a") as driver:
         await driver.press("n", "n", "s", "s")
@@ -145,6 +146,7 @@ async def test_wide_lists_have_bars_updates_and_entries() -> None:
 SIZES = [(60, 20), (80, 24), (120, 40), (200, 50)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", SIZES)
 async def test_rows_fit_the_panel_at_every_size(size: tuple[int, int]) -> None:
     graphs = ["digits", "vanishing"]
@@ -191,6 +193,7 @@ async def test_repeated_blocks_fold_to_one_row() -> None:
         assert any("layer2/" in line for line in rows(driver))
 
 
+@pytest.mark.slow
 async def test_of_a_folded_scope_the_last_node_is_shown() -> None:
     async with opened("vanishing") as driver:
         await driver.press("home", *["down"] * 3)
@@ -260,6 +263,7 @@ async def test_escape_returns_to_where_one_was() -> None:
         assert driver.text == before
 
 
+@pytest.mark.slow
 async def test_a_search_without_a_match_stays_and_says_so() -> None:
     async with opened() as driver:
         await driver.press("down", "down", "slash")
@@ -293,6 +297,7 @@ async def test_a_search_that_becomes_another_command_returns() -> None:
 # The mouse -------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 async def test_a_click_selects_and_on_the_sign_folds() -> None:
     async with opened("vanishing") as driver:
         await driver.pilot.click("#order", offset=(20, 4))
@@ -357,6 +362,7 @@ def test_the_legend_fits_its_lines() -> None:
     assert "folded" not in " ".join(legend_lines(32, 9, absent="▸"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("graph", "size", "absent"),
     [

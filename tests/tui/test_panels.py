@@ -93,6 +93,7 @@ async def test_a_watch_that_is_no_number_has_no_trend() -> None:
         assert not bars(array + truth)
 
 
+@pytest.mark.slow
 async def test_a_number_that_is_not_finite_is_shown_as_such() -> None:
     async with opened("log-nan", commands=["watch cost", *["sgd"] * 10]) as driver:
         (row,) = titled(driver, "watches")
@@ -100,6 +101,7 @@ async def test_a_number_that_is_not_finite_is_shown_as_such() -> None:
         assert row.endswith("!")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("size", some([(60, 20), (80, 24), (110, 30), (200, 50)], 2))
 async def test_rows_fit_their_column(size: tuple[int, int]) -> None:
     lines = ["watch norm(W1.grad) + norm(W2.grad)", "watch W1", "break l1 if norm(W1.grad) > 1000"]
@@ -242,6 +244,7 @@ async def test_nan_is_marked_without_a_stop() -> None:
         assert row_of(driver, "z").split()[-2:] == ["4x1~10.61", "!nan"]
 
 
+@pytest.mark.slow
 async def test_a_theme_colours_the_panels_too() -> None:
     async with opened(commands=["watch cost", "break l1", "sgd"]) as driver:
         panel = driver.screen.query_one(StopList)
@@ -305,6 +308,7 @@ async def test_rows_of_edges_look_at_their_own_edge_alone(
             assert 0 < looked < count + 50
 
 
+@pytest.mark.slow
 async def test_edges_between_the_same_two_nodes_are_told_apart_in_tree_panel_and_walk() -> None:
     async with opened("square", commands=["until x backward"]) as driver:
         panel = [line[1:] for line in right(driver)]

@@ -26,6 +26,7 @@ def listed(driver: Driver) -> list[str]:
     return [line[:38].strip(" ▸") for line in lines if line[:38].strip()]
 
 
+@pytest.mark.slow
 async def test_without_a_graph_one_is_picked() -> None:
     async with opened(None) as driver:
         assert isinstance(driver.app.screen, PickerScreen)
@@ -35,6 +36,7 @@ async def test_without_a_graph_one_is_picked() -> None:
         assert driver.debugger.graph.name == "wx"
 
 
+@pytest.mark.slow
 async def test_a_demo_can_be_picked_too() -> None:
     async with opened(None) as driver:
         await driver.press("down", "enter")

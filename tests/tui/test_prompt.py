@@ -61,6 +61,7 @@ async def test_tab_lists_what_fits_and_chooses_from_it() -> None:
         assert not driver.screen.query_one(CompletionList).is_open
 
 
+@pytest.mark.slow
 async def test_typing_narrows_the_list_and_escape_closes_it_first() -> None:
     async with opened() as driver:
         await driver.type(":print ")
@@ -94,6 +95,7 @@ async def test_the_list_scrolls_to_its_end_and_around() -> None:
         assert "▸" in rows(driver)[-1]
 
 
+@pytest.mark.slow
 async def test_a_click_takes_a_completion() -> None:
     async with opened() as driver:
         await driver.type(":until l")
@@ -105,6 +107,7 @@ async def test_a_click_takes_a_completion() -> None:
         assert driver.debugger.where.node == driver.debugger.graph.index_of("l2")
 
 
+@pytest.mark.slow
 async def test_names_from_a_file_are_text() -> None:
     x = Input("[bold]x", value=1.0)
     y = Input("[/x]", value=1.0)

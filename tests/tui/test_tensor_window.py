@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -26,6 +27,7 @@ def cases(draw: st.DrawFn) -> tuple[tuple[int, ...], tuple[int, ...], int, int, 
     )
 
 
+@pytest.mark.slow
 @settings(max_examples=examples(600), deadline=None)
 @given(cases())
 def test_a_window_contains_the_entry_and_fits(case: tuple[object, ...]) -> None:

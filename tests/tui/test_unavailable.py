@@ -122,6 +122,7 @@ async def test_k_on_what_the_cost_does_not_depend_on() -> None:
         assert driver.message == words
 
 
+@pytest.mark.slow
 async def test_an_input_that_has_no_moment_of_its_own() -> None:
     async with opened(with_a_node_aside()) as driver:
         await driver.press("down", "down", "u")
@@ -129,6 +130,7 @@ async def test_an_input_that_has_no_moment_of_its_own() -> None:
         assert driver.message == words
 
 
+@pytest.mark.slow
 async def test_a_key_that_is_none_forgets_the_count() -> None:
     async with opened() as driver:
         await driver.press("5", "j", "s")

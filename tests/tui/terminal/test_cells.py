@@ -195,6 +195,7 @@ ROW = st.lists(st.tuples(st.sampled_from(TEXTS), st.sampled_from(STYLES)), max_s
 FRAMES = st.lists(st.lists(ROW, min_size=HEIGHT, max_size=HEIGHT), min_size=2, max_size=3)
 
 
+@pytest.mark.slow
 @given(FRAMES, st.booleans())
 def test_frames_one_after_the_other_show_what_the_last_one_shows(
     frames: list[list[list[Segment]]], erases: bool
