@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from mfdebug.core.explain.list_marks import LEGEND
+from mfdebug.config.ascii import in_ascii
+from mfdebug.core.explain.list_marks import LEGEND, OVERRIDDEN_MARK
 from mfdebug.core.timeline.state import State
+from mfdebug.tui.export.frames import frame_of
 from mfdebug.tui.widgets.legend import LEAST, Legend, legend_lines
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.prompt import Prompt
@@ -104,6 +106,21 @@ async def test_what_is_stale_partial_or_absent_says_so() -> None:
     async with opened(commands=["sgd", "step"]) as driver:
         assert "~" in row_of(driver, "l1")
         assert row_of(driver, "l1").count("~") == 2
+
+
+async def test_an_edited_input_has_the_sign_of_what_is_set_by_you() -> None:
+    async with opened("wx", commands=["set w = 4"]) as driver:
+        assert row_of(driver, "w").split()[-2:] == ["≠4", "∙"]
+        assert "≠" not in row_of(driver, "x")
+        assert "≠ set by you" in driver.text
+        await driver.press("z")
+        assert "≠" not in row_of(driver, "w")
+        await driver.press("Z")
+        frame = frame_of(driver.app, ascii_only=True)
+        lines = "\n".join("".join(c for run in row for c in run.cells) for row in frame.rows)
+        sign = in_ascii(OVERRIDDEN_MARK)
+        assert f" {sign}4 " in lines
+        assert f"{sign} set by you" in lines
 
 
 async def test_the_new_number_stands_out() -> None:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Set
 from rich.segment import Segment
 from rich.style import Style
 
+from mfdebug.core.explain.freshness import is_users
 from mfdebug.core.explain.list_marks import OVERRIDDEN_MARK
 from mfdebug.core.explain.sizes import MOST_KNOWN, MOST_SUMMED, Size, Sizes
 from mfdebug.core.format.column_numbers import column_entries, column_number, magnitude_bar
@@ -79,7 +80,7 @@ class OrderNumbers:
         stale = freshness is Freshness.STALE
         kind = "order--dim" if stale else "order--new" if self._is_new(node) else "order--plain"
         mark, size = MARKS[freshness], self._sizes.value(node)
-        if not stale and debugger.state.override(node) is not None:
+        if not stale and is_users(debugger, node):
             mark = OVERRIDDEN_MARK
         return self._number(mark, size, kind, columns, columns.value_bar, entries=True)
 
