@@ -83,7 +83,7 @@ def set_by_user(debugger: Debugger, node: int) -> bool:
 
 
 def is_users(debugger: Debugger, node: int) -> bool:
-    """Whether the present value, or a part of it, is what an edit has set, once or in every pass."""
+    """Whether an edit has set the present value, at least in part, once or in every pass."""
     if not debugger.edits:
         return False
     return debugger.state.override(node) is not None or set_by_user(debugger, node)
