@@ -41,7 +41,7 @@ async def test_keys_step_it_and_what_it_prints_appears_in_order() -> None:
         await press(driver, "n", "n", "s")
         assert "backward 1 of 10" in driver.text
         await press(driver, "t", "t", "t", "t")
-        assert "W1  *Input   13x10" in driver.text
+        assert "W1*  Input   13x10" in driver.text
         # The update of the last pass of an epoch is known when the next epoch has begun.
         assert "Epoch: 1, Loss: 478.225037320892" in driver.text
         assert "Epoch: 2" not in driver.text

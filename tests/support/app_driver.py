@@ -137,4 +137,5 @@ def right(driver: Driver) -> list[str]:
 
 def row_of(driver: Driver, name: str) -> str:
     """The row of a node in the order tree."""
-    return next(line for line in left(driver)[2:] if line[3:].lstrip().startswith(f"{name} "))
+    found = (f"{name} ", f"{name}* ")
+    return next(line for line in left(driver)[2:] if line[3:].lstrip().startswith(found))

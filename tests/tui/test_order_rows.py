@@ -11,7 +11,7 @@ from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 from mfdebug.tui.widgets.heights import Heights
-from mfdebug.tui.widgets.order_columns import MARGIN, STAR, Wanted, fit_columns
+from mfdebug.tui.widgets.order_columns import GAP, MARGIN, MARK, Wanted, fit_columns
 from mfdebug.tui.widgets.order_rows import OrderRows, Row
 from miniflow.graph import Graph
 from miniflow.node import Input
@@ -137,11 +137,11 @@ def test_columns_fit_into_every_width(
     name: int, op: int, shape: int, trains: bool, width: int
 ) -> None:
     columns = fit_columns(Wanted(name, op, shape, trains), width)
-    cells = MARGIN + columns.name + STAR + columns.middle + 2 * (1 + columns.number)
+    cells = MARGIN + columns.name + GAP + columns.middle + 2 * (MARK + columns.number)
     for extra in (columns.gradient_bar, columns.value_bar, columns.update, columns.summary):
         cells += extra + bool(extra)
     assert cells <= width
     assert columns.name >= min(name, 4)
-    assert columns.number >= 6
+    assert columns.number >= 5
     for (at, word), (after, _) in zip(columns.headings(), columns.headings()[1:], strict=False):
         assert at + len(word) < after

@@ -208,7 +208,7 @@ async def test_the_list_does_not_give_away_the_order_that_is_asked_for() -> None
         await driver.press("s")
         assert "which of these can be computed" in driver.text
         names = [line[3:].split()[0] for line in left(driver)[2:13]]
-        assert names == ["X", "t", "W1", "b1", "l1", "?", "W2", "b2", "?", "?", "?"]
+        assert names == ["X", "t", "W1*", "b1*", "l1", "?", "W2*", "b2*", "?", "?", "?"]
         choices = [line.strip() for line in right(driver)]
         assert {"a  cost", "b  s2", "c  l2", "d  s1"} <= set(choices)
         await driver.press("d", "enter")

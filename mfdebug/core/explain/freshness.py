@@ -82,6 +82,13 @@ def set_by_user(debugger: Debugger, node: int) -> bool:
     return last >= 0 and last == (written_since(debugger, node, 0) or 0)
 
 
+def is_users(debugger: Debugger, node: int) -> bool:
+    """Whether an edit has set the present value, at least in part, once or in every pass."""
+    if not debugger.edits:
+        return False
+    return debugger.state.override(node) is not None or set_by_user(debugger, node)
+
+
 def gradient_set_at(debugger: Debugger, node: int, edges: Iterable[Contribution]) -> int | None:
     """Return the moment that set the present gradient, to which `edges` contribute.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-# A value or gradient that an edit has set after it was computed.
+# A value or gradient that an edit has set: an input, a parameter, or after it was computed.
 OVERRIDDEN_MARK = "≠"
 # What some lists lack: bars beside the numbers, and scopes.
 BAR_MARK, FOLDED_MARK = "━▸"
@@ -12,8 +12,7 @@ MARKS: dict[str, str] = {
     "~": "stale: of the SGD step before this one, or of parameters before their update",
     "◐": "the gradient is partial: not every consumer has sent its contribution",
     "⊕": "every consumer has sent its contribution; the node's own backward is still ahead",
-    OVERRIDDEN_MARK: "overridden: set or scaled by you, in whole or in part; `why` has what was "
-    "computed",
+    OVERRIDDEN_MARK: "set or scaled by you, in whole or in part; `why` has what was computed",
     "*": "trained: the update changes it",
     "!": "it contains NaN or infinity",
     "✓": "computed, but with too many entries to be summed up in the list",

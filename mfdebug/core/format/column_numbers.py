@@ -16,10 +16,10 @@ BAR_TOP = 100.0
 
 
 def column_number(x: float, width: int) -> str:
-    """Return a number left-aligned in `width` cells, at least 6, with as many digits as fit.
+    """Return a number left-aligned in `width` cells, at least 5, with as many digits as fit.
 
-    The decimal points of numbers below 10 are one below the other; with 7 cells or more, also
-    those of negative numbers.
+    With 6 cells or more, the decimal points of numbers below 10 are one below the other; with 7,
+    also those of negative numbers. In 5 cells a number below 1 has no zero before its point.
     """
     if math.isnan(x) or math.isinf(x):
         text = scalar(x)
@@ -27,19 +27,23 @@ def column_number(x: float, width: int) -> str:
     negative = x < 0
     room = width - 1 if width >= 7 else width - negative
     sign = "-" if negative else " " if width >= 7 else ""
-    return f"{sign}{_magnitude(abs(x), room)}".ljust(width)
+    return f"{sign}{_magnitude(abs(x), room, zero=width > 5)}".ljust(width)
 
 
-def _magnitude(x: float, room: int) -> str:
-    """Return a number that is not negative in at most `room` cells."""
+def _magnitude(x: float, room: int, *, zero: bool = True) -> str:
+    """Return a number that is not negative in at most `room` cells, perhaps as `.5` for 0.5."""
     if x == round(x) and len(whole := str(round(x))) <= room and x < 1e15:
         return whole
-    if _SMALLEST_FIXED <= x < 10 ** (room - 2):
+    if _SMALLEST_FIXED <= x < 10 ** (room - 2 if zero else room - 1):
         # At most 4 digits that mean something.
-        digits = min(room - len(str(int(x))) - 1, max(0, 3 - math.floor(math.log10(x))))
-        text = f"{x:.{digits}f}"
-        if len(text) <= room:
-            return text
+        before = len(str(int(x))) if x >= 1 or zero else 0
+        digits = min(room - before - 1, max(0, 3 - math.floor(math.log10(x))))
+        # Rounded up it may have one digit more before its point.
+        for decimals in (digits, digits - 1):
+            text = f"{x:.{max(0, decimals)}f}"
+            text = text if zero else text.removeprefix("0")
+            if len(text) <= room:
+                return text
     for digits in (2, 1, 0):
         mantissa, _, exponent = f"{x:.{digits}e}".partition("e")
         if math.isinf(float(f"{mantissa}e{exponent}")):
@@ -49,8 +53,8 @@ def _magnitude(x: float, room: int) -> str:
         text = f"{mantissa}e{int(exponent)}"
         if len(text) <= room:
             return text
-    # Only -1e-100 and smaller ones have no room for their exponents.
-    return "tiny"
+    # Its exponent has no room: in 6 cells only that of -1e-100 and smaller ones, in 5 of -1e-10.
+    return "tiny" if x < 1 else "huge"
 
 
 def column_entries(entries: Sequence[float], width: int) -> str:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 from msgspec import Struct
 
-# The marker of stops, that of the present moment, and a gap; the star of a parameter.
+# The marker of stops, that of the present moment, and a gap; the gap after the name.
 MARGIN = 3
-STAR = 1
-# A number and the mark before it.
-NUMBER, WIDE_NUMBER = 6, 7
-MARK = 1
+GAP = 1
+# A number, and before it a gap and a mark: a mark that touched the field before would be read as
+# part of it.
+NARROW_NUMBER, NUMBER, WIDE_NUMBER = 5, 6, 7
+MARK = 2
 BAR = 8
 UPDATE = 6
 # A histogram of fewer cells is not readable.
@@ -25,7 +26,10 @@ MOST_SHAPE = 12
 
 
 class Wanted(Struct, frozen=True):
-    """The widths that a graph's names, ops and shapes would have, and whether anything trains."""
+    """The widths that a graph's names, ops and shapes would have, and whether anything trains.
+
+    The star of a parameter is part of its name.
+    """
 
     name: int
     op: int
@@ -47,8 +51,8 @@ class Columns(Struct, frozen=True):
 
     @property
     def before_numbers(self) -> int:
-        """The cells of a row before the mark of its value."""
-        return MARGIN + self.name + STAR + self.middle
+        """The cells of a row before its value, with the gap and the mark before that."""
+        return MARGIN + self.name + GAP + self.middle
 
     @property
     def middle(self) -> int:
@@ -88,7 +92,7 @@ class Columns(Struct, frozen=True):
 
 def fit_columns(wanted: Wanted, width: int) -> Columns:
     """Return the columns that fit into a width."""
-    room = width - MARGIN - STAR - 2 * (MARK + NUMBER)
+    room = width - MARGIN - GAP - 2 * (MARK + NARROW_NUMBER)
     name = max(LEAST_NAME, min(wanted.name, SOME_NAME, room))
     room -= name
     shape = min(wanted.shape, MOST_SHAPE)
@@ -99,8 +103,12 @@ def fit_columns(wanted: Wanted, width: int) -> Columns:
     room -= op + bool(shape and op)
     longer = max(0, min(wanted.name - name, room))
     name, room = name + longer, room - longer
-    number = WIDE_NUMBER if room >= 2 else NUMBER
-    room -= 2 * (number - NUMBER)
+    number = min(NARROW_NUMBER + room // 2, WIDE_NUMBER)
+    needed = 2 * (WIDE_NUMBER - NARROW_NUMBER) + BAR + 1
+    if wanted.trains and 0 <= room - needed < UPDATE + 1 <= room - needed + 2:
+        # The last update says more than the decimal points of negative numbers in their column.
+        number = NUMBER
+    room -= 2 * (number - NARROW_NUMBER)
     found = []
     offers = ((BAR, True), (UPDATE, wanted.trains), (BAR, True), (SUMMARY, True))
     for cells, wished in offers:

@@ -17,7 +17,7 @@ from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import input_note
 from mfdebug.tui.terminal.text_fitting import fit, fit_end
 from mfdebug.tui.widgets.name_texts import NameTexts
-from mfdebug.tui.widgets.order_columns import MARGIN, Columns, Wanted, fit_columns
+from mfdebug.tui.widgets.order_columns import GAP, MARGIN, Columns, Wanted, fit_columns
 from mfdebug.tui.widgets.order_numbers import ASKED, OrderNumbers
 from mfdebug.tui.widgets.order_rows import OrderRows, Row
 from mfdebug.tui.widgets.ordering_numbers import OrderingNumbers
@@ -89,8 +89,13 @@ class OrderLines:
         return numbers.segments(node, self.columns)
 
     def _name_width(self, node: int) -> int:
-        name = self._rows.own_name(node)
+        name = f"{self._rows.own_name(node)}{self._star(node)}"
         return cell_len(name) + self._indent * self._rows.level_of(node)
+
+    def _star(self, node: int) -> str:
+        """Return the mark of a parameter that an update changes, after its name."""
+        target = self._debugger.graph.nodes[node]
+        return "*" if isinstance(target, Input) and target.trainable else ""
 
     def _kind(self, node: int) -> str:
         return kind_of(self._debugger.graph.nodes[node])
@@ -126,7 +131,7 @@ class OrderLines:
             return [Segment("   "), *self._marked(label, style("order--scope"))]
         now = self._debugger.where.node
         active = now if now is not None and now in scope else None
-        room = self.columns.name + 1 + self.columns.middle
+        room = self.columns.name + GAP + self.columns.middle
         count = scope.end - scope.first
         inside = counted(count, "node")
         if active is not None:
@@ -137,7 +142,7 @@ class OrderLines:
         # The count alone would be read as a shape.
         inside = inside if cell_len(inside) <= space else ""
         gap = " " * (room - cell_len(left) - cell_len(inside))
-        if active is not None:
+        if active is not None and gap:
             left, gap = f"{left} ", gap[1:]
         shown = style("order--now") if active is not None else style("order--dim")
         text = [Segment(inside, shown), Segment(gap)]
@@ -159,21 +164,18 @@ class OrderLines:
 
     def _node_segments(self, row: Row) -> list[Segment]:
         node, columns, style = row.node, self.columns, self._style
-        target = self._debugger.graph.nodes[node]
-        now = self._debugger.where.node == node
-        trained = isinstance(target, Input) and target.trainable
+        now, star = self._debugger.where.node == node, self._star(node)
         waiting = self._debugger.state.value_freshness(node).absent
         plain = style("order--now" if now else "order--dim" if waiting else "order--plain")
         indent = " " * self._indent * row.level
-        room = max(1, columns.name - len(indent))
+        room = max(1, columns.name - len(indent) - len(star))
         hidden = (node, "name") in self._debugger.state.concealed
-        name = fit(ASKED, room) if hidden else self._names.text(node, room)
+        name = ASKED if hidden else self._names.text(node, room).rstrip()
         return [
             Segment(self._stop_marks.get(node, " "), style("order--stop")),
             Segment("▶ " if now else "  ", style("order--now")),
-            *self._marked(f"{indent}{name}", plain),
             # Few changes of colour: each costs ten bytes per row when the list scrolls.
-            Segment("*" if trained else " ", plain),
+            *self._marked(fit(f"{indent}{name}{star}", columns.name + GAP), plain),
             *self._middle(self._kind(node), self._shape(node), self._wrong(node)),
             *self._cells(node),
         ]

@@ -12,13 +12,14 @@ from collections.abc import Callable, Set
 from rich.segment import Segment
 from rich.style import Style
 
+from mfdebug.core.explain.freshness import is_users
 from mfdebug.core.explain.list_marks import OVERRIDDEN_MARK
 from mfdebug.core.explain.sizes import MOST_KNOWN, MOST_SUMMED, Size, Sizes
 from mfdebug.core.format.column_numbers import column_entries, column_number, magnitude_bar
 from mfdebug.core.format.numbers import histogram
 from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.tui.terminal.text_fitting import fit
-from mfdebug.tui.widgets.order_columns import UPDATE, Columns
+from mfdebug.tui.widgets.order_columns import MARK, UPDATE, Columns
 from miniflow.node import Input
 
 # Where there is no number, its place has one of these; else they are the mark before it.
@@ -79,7 +80,7 @@ class OrderNumbers:
         stale = freshness is Freshness.STALE
         kind = "order--dim" if stale else "order--new" if self._is_new(node) else "order--plain"
         mark, size = MARKS[freshness], self._sizes.value(node)
-        if not stale and debugger.state.override(node) is not None:
+        if not stale and is_users(debugger, node):
             mark = OVERRIDDEN_MARK
         return self._number(mark, size, kind, columns, columns.value_bar, entries=True)
 
@@ -129,21 +130,21 @@ class OrderNumbers:
         if size is None:
             # A blank before it, where the digits of numbers begin.
             lead = " " * (columns.number - 5)
-            return [Segment(fit(f"{lead}{mark}", 1 + room), self._style(kind))]
+            return [Segment(fit(f" {lead}{mark}", MARK + room), self._style(kind))]
         if size.wrong:
             stale = mark == MARKS[Freshness.STALE]
-            text = f"{mark if stale else WRONG}{column_number(size.number, columns.number)}"
+            text = f" {mark if stale else WRONG}{column_number(size.number, columns.number)}"
             style = self._style("order--dim" if stale else "order--unhealthy")
-            return [Segment(fit(text, 1 + room), style)]
+            return [Segment(fit(text, MARK + room), style)]
         style = self._style(kind)
         if len(size.entries) > 1:
             lead = " " * (columns.number - 6)
             text = column_entries(size.entries, (room if entries else columns.number) - len(lead))
             if text:
-                return [Segment(fit(f"{mark}{lead}{text}", 1 + room), style)]
+                return [Segment(fit(f" {mark}{lead}{text}", MARK + room), style)]
         if math.isnan(size.number):
-            return [Segment(fit(f"{mark}{LARGE}", 1 + room), style)]
-        text = f"{mark}{column_number(size.number, columns.number)}"
+            return [Segment(fit(f" {mark}{LARGE}", MARK + room), style)]
+        text = f" {mark}{column_number(size.number, columns.number)}"
         if not bar:
             return [Segment(text, style)]
         return [

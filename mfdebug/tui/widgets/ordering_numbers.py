@@ -9,7 +9,7 @@ from rich.style import Style
 
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.terminal.text_fitting import fit
-from mfdebug.tui.widgets.order_columns import MARK, Columns
+from mfdebug.tui.widgets.order_columns import MARK, WIDE_NUMBER, Columns
 
 
 class OrderingNumbers:
@@ -32,7 +32,7 @@ class OrderingNumbers:
             waits, kind = "queue", "order--gradient"
             if placed and timeline.ordering.joins(node, placed):
                 kind = "order--received"
-        lead = " " * (MARK + columns.number - 6)
+        lead = " " * (MARK + (columns.number == WIDE_NUMBER))
         value = MARK + columns.with_bar(columns.value_bar)
         gradient = MARK + columns.with_bar(columns.gradient_bar)
         rest = " " * columns.after_gradient

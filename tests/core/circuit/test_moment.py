@@ -392,3 +392,13 @@ def test_a_number_that_was_set_is_marked() -> None:
     assert legend(rows).endswith("; ≠ set or scaled by you")
     debugger.move(1)
     assert "≠" not in plain_text(circuit.draw(debugger))
+
+
+def test_an_edited_input_has_the_sign_until_an_update_writes_over_it() -> None:
+    circuit, debugger = at("wx", 2)
+    debugger.set_value(debugger.graph.index_of("w"), None, 4)
+    rows = circuit.draw(debugger)
+    assert "≠4" in plain_text(rows)
+    assert legend(rows).endswith("; ≠ set or scaled by you")
+    debugger.move(debugger.timeline.length)
+    assert "≠" not in plain_text(circuit.draw(debugger))

@@ -35,13 +35,33 @@ def test_a_number_in_a_column(number: float, narrow: str, wide: str) -> None:
     assert column_number(number, 7) == wide
 
 
-@given(st.floats(), st.integers(6, 12))
+@pytest.mark.parametrize(
+    ("number", "text"),
+    [
+        (0.5231, ".5231"),
+        (-0.0213, "-.021"),
+        (0.99996, "1.000"),
+        (-0.99996, "-1.00"),
+        (1234.56, "1235 "),
+        (99999.6, "1.0e5"),
+        (3.14e-5, "3e-5 "),
+        (-3e-10, "-tiny"),
+        (-1e120, "-huge"),
+        (0, "0    "),
+        (math.nan, "nan  "),
+    ],
+)
+def test_in_five_cells_no_digit_is_a_leading_zero(number: float, text: str) -> None:
+    assert column_number(number, 5) == text
+
+
+@given(st.floats(), st.integers(5, 12))
 @example(1.5e308, 6)
 @example(1.79e308, 7)
 def test_a_number_fits_and_is_near(x: float, width: int) -> None:
     text = column_number(x, width)
     assert len(text) == width
-    if not math.isfinite(x) or "tiny" in text:
+    if not math.isfinite(x) or "tiny" in text or "huge" in text:
         return
     assert float(text) == pytest.approx(x, rel=0.5)
     assert (float(text) == 0) == (x == 0)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mfdebug.core.circuit.drawing.numbers import entries, mean_size, size_text
+from mfdebug.core.explain.freshness import is_users
 from mfdebug.core.explain.list_marks import OVERRIDDEN_MARK
 from mfdebug.core.timeline.debugger import Debugger, Edit, Freshness
 from miniflow.ops.base import Array
@@ -140,7 +141,9 @@ class Readings:
             return STALE
         if self._debugger is None:
             return ""
-        if self._debugger.state.override(node, gradient=gradient) is not None:
+        debugger = self._debugger
+        by_user = debugger.state.override(node, gradient=True) if gradient else None
+        if by_user is not None or (not gradient and is_users(debugger, node)):
             return OVERRIDDEN_MARK
         partial = gradient and freshness is Freshness.PARTIAL
         return PARTIAL if partial and not self._debugger.state.has_all(node) else ""
