@@ -37,7 +37,7 @@ async def test_i_gives_the_node_the_whole_screen_and_tab_the_next_panel() -> Non
         await driver.press("tab")
         assert driver.text.split("\n")[1].startswith("━ order ━━━")
         await driver.press("i")
-        assert driver.text.split("\n")[1].startswith("━ order ━━━━━━━━━━━ value  grad ━│─ node ─")
+        assert driver.text.split("\n")[1].startswith("━ order ━━━━━━━━━━━━ value  grad │─ node ─")
         assert driver.screen.query_one(CostPlot).size.height == 1
         await driver.press("n", "s")
         assert driver.screen.query_one(CostPlot).size.height == 9

@@ -150,7 +150,7 @@ async def test_from_a_graph_to_another_and_back_without_losing_the_session(tmp_p
         # The numbers of the moment stay visible above the dialog.
         assert driver.text.split("\n")[0].startswith(" wx")
         assert "moment 2" in driver.text
-        assert driver.text.split("\n")[3].split()[:2] == ["w", "*Input"]
+        assert driver.text.split("\n")[3].split()[:2] == ["w*", "Input"]
         await driver.press("q")
         assert driver.moment == 2
         await driver.press("O", *"xor", "down", "enter")
