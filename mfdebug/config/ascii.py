@@ -48,7 +48,7 @@ _SIGNS = {
     "◐": "c",
     "●": "@",
     "○": "o",
-    "◆": "#",
+    "◆": "X",
     "•": "o",
     "∙": ".",
     "▶": ">",
@@ -74,7 +74,6 @@ _SIGNS = {
     **dict(zip("░▒▓", ".=%", strict=True)),
     "▀": "'",
     **dict.fromkeys("▌▐▎▍▋▊▉▏▕", "|"),
-    "■": "#",
     "▔": "-",
     # punctuation
     **dict.fromkeys("‘’", "'"),
@@ -86,6 +85,8 @@ _SIGNS = {
     "℃": "C",
 }
 UNKNOWN = "?"
+# Two strokes; `#` is what the user has set, which stands beside such lines.
+_HEAVY_UPRIGHT = '"'
 
 # What reads otherwise between numbers, or after a blank.
 _BY_NEIGHBOURS = frozenset("▶…×")
@@ -190,12 +191,12 @@ def _box(name: str) -> str:
     if "VERTICAL" in name and "HORIZONTAL" in name and "DOUBLE" not in name:
         if "HORIZONTAL HEAVY" in name:
             return "="
-        return "#" if "HEAVY" in name else "|"
+        return _HEAVY_UPRIGHT if "HEAVY" in name else "|"
     if across and along:
         return "`" if name.endswith("UP AND RIGHT") and "LIGHT UP" in name else "+"
     if across:
         return "=" if "HEAVY" in name or "DOUBLE" in name else "-"
-    return "#" if "HEAVY" in name else "|"
+    return _HEAVY_UPRIGHT if "HEAVY" in name else "|"
 
 
 def _unencodable(error: UnicodeError) -> tuple[str, int]:

@@ -54,8 +54,8 @@ def test_draw_prints_and_writes_a_moment(tmp_path: Path) -> None:
     assert "moment 14" in narrow.stdout
     assert text.with_name("a.txt").read_text(encoding="ascii").splitlines()[:5] == [
         "                          +===+",
-        "               +=========>+   #",
-        "             3 #          #   #             9",
+        '               +=========>+   "',
+        '             3 "          "   "             9',
         " x ============+=========>+ * + y",
         "             .            +===+             .",
     ]

@@ -15,7 +15,7 @@ import pytest
 from rich.cells import cell_len
 
 from mfdebug.config.ascii import UNKNOWN, in_ascii, register, row_in_ascii
-from mfdebug.core.explain.list_marks import MARKS
+from mfdebug.core.explain.list_marks import MARKS, OVERRIDDEN_MARK
 from tests.support.paths import ROOT
 
 
@@ -77,14 +77,14 @@ def test_no_formula_has_a_sign_that_becomes_a_number() -> None:
 
 def test_frames_and_curves_stay_frames_and_curves() -> None:
     for sign in (chr(code) for code in range(0x2500, 0x2580)):
-        assert in_ascii(sign) in "-|+=`#", sign
-    assert "".join(map(in_ascii, "─│┼┬╭ ━┃┏┫ ┿╂")) == "-||++ =#++ =#"
+        assert in_ascii(sign) in '-|+=`"', sign
+    assert "".join(map(in_ascii, "─│┼┬╭ ━┃┏┫ ┿╂")) == '-||++ ="++ ="'
     for sign in (chr(code) for code in range(0x2801, 0x2900)):
         assert in_ascii(sign) in "'-.:|", sign
     assert in_ascii("⠀") == " "
     assert "".join(map(in_ascii, "▁▂▃▄▅▆▇█")) == "_:;=+*%@"
     # Shades differ, and none is the mark of a moment.
-    assert "".join(map(in_ascii, " ░▒▓█◆")) == " .=%@#"
+    assert "".join(map(in_ascii, " ░▒▓█◆")) == " .=%@X"
 
 
 @pytest.mark.parametrize(
@@ -139,10 +139,17 @@ def test_a_sign_has_one_meaning(line: str, cells: str, text: str) -> None:
 def test_the_docs_have_the_marks_in_ascii() -> None:
     text = (ROOT / "docs" / "terminals.md").read_text(encoding="utf-8")
     found = re.findall(r"\| `(\S+)` [^|]+ \| `(\S+)` (?=\|)", text)
-    assert len(found) == 14
+    assert len(found) == 16
     for mark, shown in found:
         row = [*("x" if mark == "…" else " "), *mark, " "]
         assert "".join(row_in_ascii(row, in_ascii)).strip("x ") == shown.strip("x ")
+
+
+def test_what_the_user_has_set_looks_like_nothing_else_beside_it() -> None:
+    # The signs of list, circuit and curve, which are on one screen, and all lines of the circuit.
+    signs = "∙~…◐⊕▶▸●○▾✓×·→◆•▁▂▃▄▅▆▇█◀◂▴↑↓" + "".join(map(chr, range(0x2500, 0x2580)))
+    for mark in OVERRIDDEN_MARK, "◆":
+        assert in_ascii(mark) not in {in_ascii(sign) for sign in signs if sign != mark}
 
 
 def test_no_two_marks_of_the_list_are_the_same() -> None:

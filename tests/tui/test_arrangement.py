@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from rich.style import Style
 
+from mfdebug.core.breakpoints.breakpoints import Stops
 from mfdebug.core.circuit.circuit import Circuit
+from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import load_graph
 from mfdebug.opening.shipped import GROUPS
-from mfdebug.tui.widgets.arrangement import JOINED, Fit, arrange
+from mfdebug.tui.widgets.arrangement import BESIDE, JOINED, Fit, arrange
+from mfdebug.tui.widgets.order_lines import OrderLines
+from mfdebug.tui.widgets.order_rows import OrderRows
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.ops.arithmetic import Mul
@@ -78,3 +83,21 @@ async def test_on_a_wide_screen_a_tall_circuit_stands_between_list_and_node() ->
         order, circuit, node = regions(driver)
         assert order[0] < circuit[0] < node[0]
         assert order[1] == circuit[1] == node[1]
+
+
+@pytest.mark.parametrize("name", ["transformer", "edge", "lstm"])
+def test_the_list_has_its_ops_where_the_drawing_shows_as_much_without_their_columns(
+    name: str,
+) -> None:
+    graph = load_graph(name)
+    debugger = ComputedDebugger(graph)
+    lines = OrderLines(debugger, Stops(debugger), OrderRows(debugger), lambda _: Style())
+    fits = whole(graph)
+    narrow = arrange(BESIDE, 36, True, fits)
+    found = arrange(BESIDE, 36, True, fits, listed=lines.listed_width)
+    assert fits(found.width, found.height) == fits(narrow.width, narrow.height)
+    lines.fit(narrow.list)
+    assert not lines.columns.op
+    lines.fit(found.list)
+    assert lines.columns.op >= 5
+    assert found.list + 1 + found.width == BESIDE

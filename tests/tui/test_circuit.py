@@ -117,10 +117,10 @@ async def test_it_stands_beside_the_list_by_itself_where_both_fit(width: int) ->
 async def test_beside_the_list_a_graph_that_is_too_wide_is_scrolled_to_the_moment() -> None:
     async with opened("log-nan", size=(120, 40)) as driver:
         assert circuit(driver).plan == "scrolled"
-        assert "51 columns ▸" in title(driver)
+        assert "52 columns ▸" in title(driver)
         assert "order" in driver.text.split("\n")[1]
         await driver.press("n", "n", "s", "s")
-        assert "◂ 51 columns" in title(driver)
+        assert "◂ 52 columns" in title(driver)
         assert "fit─4×1 ◀━┫mean┣" in drawn(driver)
 
 

@@ -260,3 +260,11 @@ async def test_a_parameter_says_who_has_set_it_until_it_is_updated() -> None:
     async with opened("wx", size=(100, 24), commands=["set x = 3", "step 3"]) as driver:
         await driver.press("home")
         assert "value  3  set by you at moment" in driver.text
+
+
+async def test_a_high_panel_has_the_equations_of_the_pass_below_the_node() -> None:
+    async with opened("circuit-b", (200, 50), commands=["goto 8"]) as driver:
+        assert "sent so far" in driver.text
+        assert "f to total  ∂f/∂f × two = 1 × 2 = 2" in driver.text
+    async with opened("circuit-b", commands=["goto 8"]) as driver:
+        assert "so far" not in driver.text

@@ -38,7 +38,12 @@ class Arrangement(NamedTuple):
 
 
 def arrange(
-    width: int, height: int, wished: bool | None, fits: Callable[[int, int], Fit]
+    width: int,
+    height: int,
+    wished: bool | None,
+    fits: Callable[[int, int], Fit],
+    *,
+    listed: int = LIST,
 ) -> Arrangement:
     """Return where the circuit stands in panels of a size.
 
@@ -46,6 +51,9 @@ def arrange(
     list: it is scrolled sideways to the node of the moment. The node
     stands below it, in all its width, wherever the whole drawing leaves room there: beside a low
     drawing, matrices would be cut while most of the circuit's column is empty.
+
+    `listed` are the columns in which the list has names, ops and shapes: it gets them, up to those
+    of a wide list, where the drawing then shows as much as beside a narrower one.
     """
     if wished is False:
         return Arrangement("hidden")
@@ -55,6 +63,9 @@ def arrange(
         columns = LIST if width < ROOMY_LIST else WIDE_LIST
         room = height - 1 - _below(height)
         found = Arrangement("beside", columns, width=width - columns - 1, height=room)
+        longer = min(listed, WIDE_LIST)
+        if longer > columns and fits(left := width - longer - 1, room) == fits(found.width, room):
+            found = Arrangement("beside", longer, width=left, height=room)
         if width >= JOINED and fits(found.width, found.height) != "whole":
             left = width - WIDE_LIST - NODE - 2
             found = Arrangement("joined", WIDE_LIST, NODE, left, height - 1)

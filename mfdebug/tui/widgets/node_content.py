@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from mfdebug.core.explain.images import Picture, picture_of
 from mfdebug.core.explain.previous_pass import PreviousPass, has_previous_pass, previous_pass
+from mfdebug.core.explain.so_far import SoFar
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import Index
 from mfdebug.tui.widgets.node_lines import NodeLines
@@ -33,6 +34,7 @@ class NodeContent:
         # What is known of images, by node and shape.
         self._pictures: dict[tuple[int, Shape], Picture | None] = {}
         self._previous: tuple[object, PreviousPass] | None = None
+        self._so_far = SoFar(debugger)
 
     def lines(
         self, node: int, entry: Index, look: Look, *, gradient_asked: bool, compares: bool
@@ -46,6 +48,7 @@ class NodeContent:
             gradient_asked=gradient_asked,
             previous=self._previous_pass(node, gradient_asked) if compares else None,
             picture=self._picture(node) if self._view == "picture" else None,
+            so_far=self._so_far,
         )
         lines = node_lines.lines()
         self._shown, self.spans = node_lines.shown, node_lines.spans

@@ -21,6 +21,7 @@ from mfdebug.core.explain.products import (
     value_products,
 )
 from mfdebug.core.explain.report import report
+from mfdebug.core.explain.so_far import SoFar
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Debugger, Freshness, index_text
 from mfdebug.core.timeline.entry_ref import Index
@@ -40,6 +41,8 @@ from miniflow.node import Input
 TITLE_LINES = 3
 # The most rows of a matrix at work.
 MATRIX_ROWS = 8
+# Fewer equations of the pass say too little.
+LEAST_SO_FAR = 4
 # A lower panel has no room for matrices at work unless it scrolls.
 ROOM_FOR_WORK = 20
 
@@ -48,7 +51,7 @@ class NodeLines:
     """The lines of one node at the present moment, reported for its selected `entry`.
 
     `gradient_asked` says that commands take the entry from the gradient, not from the value.
-    `picture` is what an image of its tensors is.
+    `picture` is what an image of its tensors is, `so_far` has what the pass has computed before.
     """
 
     def __init__(
@@ -61,8 +64,10 @@ class NodeLines:
         gradient_asked: bool = False,
         previous: PreviousPass | None = None,
         picture: Picture | None = None,
+        so_far: SoFar | None = None,
     ) -> None:
         self._debugger = debugger
+        self._equations = so_far
         self._node = node
         self._report = report(debugger, node, entry)
         self._look = look
@@ -107,7 +112,8 @@ class NodeLines:
         above, below = self._around_tensors([])
         tensors = self._tensors.lines(look.height - len(above) - len(below), len(above))
         lines = [*above, *tensors, *below]
-        return [*lines, *self._filling(look.height - len(lines))]
+        lines += self._filling(look.height - len(lines))
+        return [*lines, *self._so_far(look.height - len(lines))]
 
     def _computed_first(self) -> list[Line]:
         """Return the lines with what is computed now directly below the title."""
@@ -219,6 +225,22 @@ class NodeLines:
         ascii_only = self._look.ascii_only
         lines = [[], *inputs.lines(self._width, height - 1, ascii_only=ascii_only)]
         return lines if 1 < len(lines) <= height else []
+
+    def _so_far(self, height: int) -> list[Line]:
+        """Return what the pass has computed before this moment, if there is room for some of it."""
+        most = height - 2
+        if self._equations is None or self._look.roomy or most < LEAST_SO_FAR:
+            return []
+        found = self._equations.last(most)
+        if not found:
+            return []
+        forward = self._debugger.where.phase == "forward"
+        words = "computed so far" if forward else "sent so far"
+        paint = paint_of(self._look, asked=False)
+        lines: list[Line] = [[], [Segment(words, self._look.style("label"))]]
+        for computed in found:
+            lines += equation_lines(computed.text, computed.number, self._width, self._dim, paint)
+        return lines if len(lines) <= height else []
 
     def _at_work(self) -> list[MatrixProduct]:
         """Return the products that the present moment is about; they need some width."""

@@ -90,6 +90,13 @@ class Columns(Struct, frozen=True):
         return words
 
 
+def listed_width(wanted: Wanted) -> int:
+    """Return the width in which names, ops, shapes and numbers all have their columns."""
+    name, shape = min(wanted.name, SOME_NAME), min(wanted.shape, MOST_SHAPE)
+    columns = Columns(name, min(wanted.op, MOST_OP), shape)
+    return columns.before_numbers + 2 * (MARK + NARROW_NUMBER)
+
+
 def fit_columns(wanted: Wanted, width: int) -> Columns:
     """Return the columns that fit into a width."""
     room = width - MARGIN - GAP - 2 * (MARK + NARROW_NUMBER)

@@ -17,7 +17,14 @@ from mfdebug.core.timeline.debugger import Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import input_note
 from mfdebug.tui.terminal.text_fitting import fit, fit_end
 from mfdebug.tui.widgets.name_texts import NameTexts
-from mfdebug.tui.widgets.order_columns import GAP, MARGIN, Columns, Wanted, fit_columns
+from mfdebug.tui.widgets.order_columns import (
+    GAP,
+    MARGIN,
+    Columns,
+    Wanted,
+    fit_columns,
+    listed_width,
+)
 from mfdebug.tui.widgets.order_numbers import ASKED, OrderNumbers
 from mfdebug.tui.widgets.order_rows import OrderRows, Row
 from mfdebug.tui.widgets.ordering_numbers import OrderingNumbers
@@ -67,17 +74,24 @@ class OrderLines:
         if width == self._width:
             return False
         self._width = width
-        first = range(min(len(self._rows.names), MEASURED))
         self._indent = NARROW_INDENT if width < NARROW else INDENT
-        wanted = Wanted(
+        before, self.columns = self.columns, fit_columns(self._wanted(), width)
+        self._names = NameTexts(self._rows)
+        return before != self.columns
+
+    @property
+    def listed_width(self) -> int:
+        """The width in which names, ops, shapes and numbers all have their columns."""
+        return listed_width(self._wanted())
+
+    def _wanted(self) -> Wanted:
+        first = range(min(len(self._rows.names), MEASURED))
+        return Wanted(
             max(self._name_width(node) for node in first),
             max(cell_len(self._kind(node)) for node in first),
             max(len(self._shape(node)) for node in first),
             self._debugger.graph.trains,
         )
-        before, self.columns = self.columns, fit_columns(wanted, width)
-        self._names = NameTexts(self._rows)
-        return before != self.columns
 
     def headings(self) -> list[tuple[int, str]]:
         """Return the words over the columns of numbers, each with its position."""

@@ -175,6 +175,11 @@ class OrderTree(LinesView, can_focus=True):
         """The lines that all rows take."""
         return len(self._rows) * self._spacing
 
+    @cached_property
+    def listed_width(self) -> int:
+        """The width in which names, ops, shapes and numbers all have their columns."""
+        return self._order_lines.listed_width
+
     @property
     def absent_signs(self) -> str:
         """The signs of the legend that no row can have now."""

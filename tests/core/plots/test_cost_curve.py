@@ -184,7 +184,7 @@ def test_in_ascii_and_without_colours_the_present_curve_differs_from_the_others(
  0.4+'..
     | ''-.
     |  ' -'-.. - - - - - - - - -
- 0.2+         '----#
+ 0.2+         '----X
     |
     `0-------------5-----------10
 """.strip("\n")
