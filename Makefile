@@ -15,7 +15,7 @@ check: ## formatting, lint, types and layers: seconds
 	$(PYTHON) -c "from importlinter.cli import lint_imports_command as run; run()" --no-cache --no-logo
 
 test: ## the tests but the slow ones
-	$(PYTHON) -m pytest -n 4
+	$(PYTHON) -m pytest -n 2
 
 slow: ## every test
 	$(PYTHON) -m pytest -n 4 --slow
