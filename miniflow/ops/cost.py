@@ -312,8 +312,10 @@ def class_indices(name: str, labels: Array, count: int) -> Array:
     classes = labels.astype(np.intp)
     wrong = (classes != labels) | (classes < 0) | (classes >= count)
     if wrong.any():
+        index = tuple(np.argwhere(wrong)[0].tolist())
+        at = f" at [{','.join(map(str, index))}]" if index else ""
         raise ShapeError(
-            f"labels are whole numbers from 0 to {count - 1}, not {labels[wrong].flat[0]:g}",
+            f"labels are whole numbers from 0 to {count - 1}, not {labels[index]:g}{at}",
             where=name,
         )
     return classes[..., None]
