@@ -19,7 +19,6 @@ from mfdebug.cli.parsers import PARSERS, main_parser
 from mfdebug.cli.program_words import kind_of, parse, resume_module
 from mfdebug.cli.words import COMMANDS, record
 from mfdebug.config.ascii import register
-from mfdebug.core.format.table import Column, Row, Table
 from mfdebug.opening.readers import Kind
 
 # The variables that a shell sets when it requests completions.
@@ -123,6 +122,7 @@ def _debug(options: argparse.Namespace) -> int:
 
 
 def _list() -> int:
+    from mfdebug.core.format.table import Column, Row, Table
     from mfdebug.opening.shipped import shipped, shipped_models, shipped_runs
 
     rows = tuple(

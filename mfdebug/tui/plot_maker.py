@@ -15,7 +15,7 @@ from mfdebug.core.landscape.drawing import draw as draw_landscape
 from mfdebug.core.landscape.landscape import Landscape, View
 from mfdebug.core.landscape.survey import Surveyor
 from mfdebug.core.landscape.views import view_named
-from mfdebug.core.plots.chart import Drawing
+from mfdebug.core.plots.drawing import Drawing
 from mfdebug.core.session.plot import Plot
 from mfdebug.core.timeline.debugger import Debugger
 from miniflow.errors import MiniflowError

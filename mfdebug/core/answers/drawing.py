@@ -6,8 +6,9 @@ import numpy as np
 
 from mfdebug.core.answers.answers import Answers
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.plots.chart import SHADES, Chart, Drawing, Line, Style, lines_of
+from mfdebug.core.plots.chart import SHADES, Chart, lines_of
 from mfdebug.core.plots.cost_curve import LARGEST, axis_of
+from mfdebug.core.plots.drawing import Drawing, Line, Style
 from mfdebug.core.plots.row_axis import row_axis_between
 from mfdebug.core.plots.words import MARGIN, joined, together, wrapped
 from miniflow.ops.base import Array

@@ -10,7 +10,6 @@ import math
 
 from msgspec import Struct
 
-from mfdebug.core.expressions.parser import parse_entry
 from mfdebug.core.plots.usage import ANSWERS
 from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, node_or_error
@@ -43,6 +42,8 @@ def find_subject(debugger: Debugger, text: str) -> Subject:
     graph = debugger.graph
     answer, target = _compared(debugger)
     if text:
+        from mfdebug.core.expressions.parser import parse_entry
+
         named = node_or_error(graph, parse_entry(text, graph.by_name).node)
         if isinstance(graph.nodes[named], Input):
             raise DebuggerError(f"{text} is an input, not an answer", hint=f"usage: {ANSWERS}")

@@ -11,7 +11,6 @@ from functools import reduce
 
 import numpy as np
 
-from mfdebug.core.breakpoints.step_batch import StepBatch
 from mfdebug.core.breakpoints.stop import Stop
 from mfdebug.core.expressions.earlier_steps import EarlierSteps, Lookback
 from mfdebug.core.timeline.debugger import Debugger
@@ -59,8 +58,12 @@ class Batches:
         """Return the steps of a trace in which a stop may have been met."""
         if not trace.steps:
             return []
+        # Most sessions set no stop.
+        from mfdebug.core.breakpoints.step_batch import StepBatch
+
         batch = StepBatch(self._debugger, trace, self._earlier)
-        may_fire = [stop.trigger.may_fire(batch) for stop in stops if stop.fixed_positions is None]
+        triggers = [stop.trigger for stop in stops if stop.trigger.fixed_positions is None]
+        may_fire = [trigger.may_fire(batch) for trigger in triggers]
         if not may_fire:
             return []
         return [trace.first + int(i) for i in np.flatnonzero(np.logical_or.reduce(may_fire))]

@@ -7,12 +7,12 @@ only a step in which a stop may have been met is replayed moment by moment, and 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from mfdebug.core.breakpoints.batches import Batches
-from mfdebug.core.breakpoints.stop import Hit, LastHit, Stop, trigger_of
-from mfdebug.core.breakpoints.triggers import Elsewhere, Trigger, positions_to_check
+from mfdebug.core.breakpoints.stop import Hit, LastHit, Stop
 from mfdebug.core.timeline.debugger import (
     Debugger,
     DebuggerError,
@@ -22,6 +22,10 @@ from mfdebug.core.timeline.debugger import (
     SetTrace,
 )
 from mfdebug.core.timeline.entry_ref import Attribute, EntryRef
+
+if TYPE_CHECKING:
+    # Most sessions set no stop.
+    from mfdebug.core.breakpoints.triggers import Trigger
 
 # The most rows of a trace: with this many, NumPy's call overhead is small beside the arithmetic.
 LONGEST_TRACE = 256
@@ -66,6 +70,8 @@ class Stops:
 
     def home_of(self, stop: Stop) -> Debugger:
         """Return a debugger whose graph has the nodes of a stop, preferably the present one."""
+        from mfdebug.core.breakpoints.parser import trigger_of
+
         for debugger in (self.debugger, *self.debugger.lines):
             if stop.line and trigger_of(debugger, stop.line) is not None:
                 return debugger
@@ -77,10 +83,14 @@ class Stops:
         if build == self._built_for:
             return
         self._built_for = build
+        if not self._stops:
+            return
+        from mfdebug.core.breakpoints.parser import trigger_of
+        from mfdebug.core.breakpoints.triggers import Elsewhere
+
         for stop in self._stops.values():
-            if not stop.line:
-                continue
-            stop.trigger = trigger_of(self.debugger, stop.line) or Elsewhere()
+            if stop.line:
+                stop.trigger = trigger_of(self.debugger, stop.line) or Elsewhere()
 
     def add(self, line: str, trigger: Trigger, *, temporary: bool = False) -> Stop:
         """Set a stop and return it."""
@@ -216,7 +226,7 @@ class Stops:
         timeline, now = self.debugger.timeline, self.debugger.moment
         found = [] if target is None else [target]
         for stop in self.armed:
-            found += [timeline.next_at(now, at) for at in stop.fixed_positions or ()]
+            found += [timeline.next_at(now, at) for at in stop.trigger.fixed_positions or ()]
         return min(found, default=now + (2 * LONGEST_TRACE + 2) * timeline.length)
 
     def _walk(self, target: int, last: int | None) -> tuple[Hit, ...]:
@@ -243,7 +253,7 @@ class Stops:
         last = debugger.cursor.last_position(step)
         ahead = last + 1
         for stop in self.armed:
-            positions = positions_to_check(stop.trigger, debugger)
+            positions = stop.trigger.positions_to_check(debugger)
             if positions is None:
                 return
             ahead = min([ahead, *(p for p in positions if here < p <= last)])
@@ -327,7 +337,7 @@ class Stops:
     def _suspects_between(self, first: int, last: int) -> list[int]:
         """Return the SGD steps from `first` to `last` - 1 in which a stop may have been met."""
         debugger, length = self.debugger, self.debugger.timeline.length
-        fixed = any(stop.fixed_positions is not None for stop in self.armed)
+        fixed = any(stop.trigger.fixed_positions is not None for stop in self.armed)
         if fixed or not self._batches.possible:
             return list(range(first, last))
         found: list[int] = []

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
 from mfdebug.core.breakpoints.breakpoints import Stops
-from mfdebug.core.breakpoints.health_rules import OF_UPDATES
-from mfdebug.core.breakpoints.triggers import Unhealthy
+from mfdebug.core.breakpoints.stop import Stop
 from mfdebug.core.timeline.debugger import Debugger, Edit, Freshness
+
+if TYPE_CHECKING:
+    from mfdebug.core.breakpoints.triggers import Unhealthy
 
 # Tensors with more entries are not checked, to keep frames fast.
 MOST_JUDGED = 100_000
@@ -24,8 +29,9 @@ class Diagnosis:
 
     def refresh(self) -> None:
         """Collect the armed rules; called once per frame."""
-        triggers = [stop.trigger for stop in self._stops.armed]
-        rules = [trigger for trigger in triggers if isinstance(trigger, Unhealthy)]
+        armed = self._stops.armed
+        # Most sessions set no stop.
+        rules = _health_rules(armed) if armed else []
         step, edits = self._known_for
         debugger = self._debugger
         if step != debugger.sgd_step or edits is not debugger.edits or rules != self._rules:
@@ -39,7 +45,7 @@ class Diagnosis:
                 word = self._known.get((i, node))
                 if word is None:
                     word = trigger.rule.name if trigger.problem_of(self._debugger, node) else ""
-                    if trigger.rule.name not in OF_UPDATES:
+                    if not trigger.rule.of_updates:
                         self._known[i, node] = word
                 if word:
                     return word
@@ -53,6 +59,12 @@ class Diagnosis:
             return False
         if rule.phase == "forward":
             return state.value_freshness(node) is Freshness.CURRENT
-        if rule.name in OF_UPDATES:
+        if rule.of_updates:
             return debugger.where.phase == "update" and debugger.where.node == node
         return state.gradient_freshness(node) in (Freshness.CURRENT, Freshness.NONE)
+
+
+def _health_rules(stops: Iterable[Stop]) -> list[Unhealthy]:
+    from mfdebug.core.breakpoints.triggers import Unhealthy
+
+    return [stop.trigger for stop in stops if isinstance(stop.trigger, Unhealthy)]

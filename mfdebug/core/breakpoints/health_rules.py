@@ -30,8 +30,6 @@ from miniflow.ops.composed import op_kind
 
 # |update| / |weight| below the first changes the weight too little, above the second too much.
 LEAST_UPDATE, MOST_UPDATE = 1e-4, 0.1
-# Rules about what an update has used, which is known only at its moment.
-OF_UPDATES = ("update-ratio", "zero-grad")
 
 
 class Rule(Struct, frozen=True):
@@ -47,6 +45,11 @@ class Rule(Struct, frozen=True):
     concerns: Callable[[Node], bool]
     judge: Callable[[NodeStats, float], Array]
     words: Callable[[NodeStats], str]
+
+    @property
+    def of_updates(self) -> bool:
+        """Whether it is about what an update has used, which is known only at its moment."""
+        return self.name in ("update-ratio", "zero-grad")
 
 
 def _trained(node: Node) -> bool:

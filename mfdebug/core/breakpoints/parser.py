@@ -14,7 +14,7 @@ from mfdebug.core.expressions.parser import Expression, ExpressionError, parse, 
 from mfdebug.core.expressions.present import PresentEnvironment
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, node_or_error
 from mfdebug.core.timeline.timeline import NODE_PHASES, Phase
-from miniflow.errors import nearest
+from miniflow.errors import MiniflowError, nearest
 from miniflow.ops.base import Array
 
 RULE_NAMES = (*KINDS, *RULES)
@@ -304,3 +304,12 @@ def _changing_positions(debugger: Debugger, condition: Expression) -> set[int]:
     if condition.words & {"lr", "sgd_step"}:
         found.add(1)
     return found
+
+
+def trigger_of(debugger: Debugger, line: str) -> Trigger | None:
+    """Return the trigger of a command line; None if the graph lacks what it names."""
+    try:
+        ((_, trigger),) = triggers(debugger, line.partition(" ")[2])
+    except MiniflowError:
+        return None
+    return trigger

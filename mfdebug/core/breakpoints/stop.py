@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from mfdebug.core.breakpoints.finding import Finding
-from mfdebug.core.breakpoints.parser import triggers
-from mfdebug.core.breakpoints.triggers import AtPositions, Trigger
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.timeline import Moment
-from miniflow.errors import MiniflowError
+
+if TYPE_CHECKING:
+    from mfdebug.core.breakpoints.finding import Finding
+    from mfdebug.core.breakpoints.triggers import Trigger
 
 
 class LastHit(Struct, frozen=True):
@@ -45,14 +46,6 @@ class Stop(Struct):
     hits: int = 0
     last_hit: LastHit | None = None
 
-    @property
-    def fixed_positions(self) -> frozenset[int] | None:
-        """The positions of each SGD step at which it is always met; None if a test decides."""
-        trigger = self.trigger
-        if isinstance(trigger, AtPositions) and trigger.condition is None:
-            return trigger.positions
-        return None
-
 
 class Hit(Struct, frozen=True):
     """A stop that is met, and why."""
@@ -78,12 +71,3 @@ def hit_lines(hits: Iterable[Hit]) -> list[str]:
         note = f" ({', '.join(set_by)})" if len(set_by) > 1 else ""
         lines.append(f"{numbers}{note}: {words}")
     return lines
-
-
-def trigger_of(debugger: Debugger, line: str) -> Trigger | None:
-    """Return the trigger of a command line; None if the graph lacks what it names."""
-    try:
-        ((_, trigger),) = triggers(debugger, line.partition(" ")[2])
-    except MiniflowError:
-        return None
-    return trigger

@@ -44,6 +44,13 @@ class Trigger(Protocol):
     def lookback(self) -> Lookback:
         """What it needs of earlier SGD steps."""
 
+    @property
+    def fixed_positions(self) -> frozenset[int] | None:
+        """The positions of each SGD step at which it always fires; None if a test decides."""
+
+    def positions_to_check(self, debugger: Debugger) -> frozenset[int] | None:
+        """Return the positions of the present SGD step at which it may fire; None: any."""
+
     def prepare(self, debugger: Debugger) -> None:
         """Record what the next moment may change."""
 
@@ -60,6 +67,11 @@ class Elsewhere(Struct):
     node: int | None = None
     needs_all_gradients: bool = False
     lookback: Lookback = Lookback()
+    fixed_positions: frozenset[int] | None = None
+
+    def positions_to_check(self, debugger: Debugger) -> frozenset[int]:
+        """Return no position."""
+        return frozenset()
 
     def prepare(self, debugger: Debugger) -> None:
         """Do nothing."""
@@ -84,6 +96,15 @@ class AtPositions(Struct):
     node: int | None = None
     needs_all_gradients: bool = False
     lookback: Lookback = Lookback()
+
+    @property
+    def fixed_positions(self) -> frozenset[int] | None:
+        """All positions, if there is no condition."""
+        return self.positions if self.condition is None else None
+
+    def positions_to_check(self, debugger: Debugger) -> frozenset[int]:
+        """Return the positions."""
+        return self.positions
 
     def prepare(self, debugger: Debugger) -> None:
         """Do nothing."""
@@ -124,22 +145,6 @@ class AtPositions(Struct):
         return fires
 
 
-def positions_to_check(trigger: Trigger, debugger: Debugger) -> frozenset[int] | None:
-    """Return the positions of the present SGD step at which a trigger may fire; None: any."""
-    timeline = debugger.timeline
-    match trigger:
-        case Elsewhere():
-            return frozenset()
-        case AtPositions() | OnChange():
-            return trigger.positions
-        case Unhealthy():
-            found = {timeline.position_of(trigger.rule.phase, node) for node in trigger.nodes}
-            return frozenset(position for position in found if position is not None)
-        case NotFinite() if debugger.state.is_finite(debugger.sgd_step):
-            return frozenset()
-    return None
-
-
 def _may_hold_in(condition: Expression, environment: TracedEnvironment) -> Array:
     """Return for each traced step whether a condition may hold, evaluated for all at once."""
     rows = environment.rows
@@ -177,6 +182,7 @@ class OnChange(Struct):
     amount: float
     # The number before the next moment.
     before: Array | None = None
+    fixed_positions: frozenset[int] | None = None
 
     @property
     def needs_all_gradients(self) -> bool:
@@ -189,6 +195,10 @@ class OnChange(Struct):
         node = frozenset({self.node})
         gradient = self.target.attribute == "grad"
         return Lookback(1, gradients=node) if gradient else Lookback(1, values=node)
+
+    def positions_to_check(self, debugger: Debugger) -> frozenset[int]:
+        """Return those at which the number is computed."""
+        return self.positions
 
     def prepare(self, debugger: Debugger) -> None:
         """Copy the number if the next moment may overwrite it."""
@@ -280,8 +290,15 @@ class Unhealthy(Struct, eq=False):
     node: int | None = None
     needs_all_gradients: bool = False
     lookback: Lookback = Lookback()
+    fixed_positions: frozenset[int] | None = None
     # The statistics of the present SGD step, and the edits in force.
     cached: tuple[Period, tuple[Edit, ...]] | None = None
+
+    def positions_to_check(self, debugger: Debugger) -> frozenset[int]:
+        """Return those of the nodes in the phase of the rule."""
+        position_of = debugger.timeline.position_of
+        found = {position_of(self.rule.phase, node) for node in self.nodes}
+        return frozenset(position for position in found if position is not None)
 
     def prepare(self, debugger: Debugger) -> None:
         """Do nothing."""
@@ -332,6 +349,11 @@ class NotFinite(Struct):
     excluded: frozenset[int] = frozenset()
     needs_all_gradients: bool = False
     lookback: Lookback = Lookback()
+    fixed_positions: frozenset[int] | None = None
+
+    def positions_to_check(self, debugger: Debugger) -> frozenset[int] | None:
+        """Return no position where the whole step is known to be finite."""
+        return frozenset() if debugger.state.is_finite(debugger.sgd_step) else None
 
     def prepare(self, debugger: Debugger) -> None:
         """Do nothing."""

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import Enum, auto
-from typing import Literal
+from importlib import import_module
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from msgspec import Struct
 
-from mfdebug.core.session.reply import Reply
-from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
-from miniflow.errors import nearest
+
+if TYPE_CHECKING:
+    from mfdebug.core.session.reply import Reply
+    from mfdebug.core.session.session import Session
 
 # No run gets this far: at a million moments a second it would take eleven days.
 LARGEST_COUNT = 10**12 - 1
+
+
+# What runs a command: it takes the session and the rest of the line.
+Action: TypeAlias = "Callable[[Session, str], Reply]"
 
 
 class Key(Struct, frozen=True):
@@ -61,6 +67,8 @@ class Argument(Enum):
 class Command(Struct, frozen=True):
     """A row of the command table. The `summary` describes keys that have no words of their own.
 
+    `module` is the module of this folder whose function `run_NAME` runs the command, with `_` for
+    a hyphen; it is imported when the command first runs, since most sessions run few of them.
     `argument` is the kind of argument, `choices` are words accepted in its place, and `required`
     says that the command needs it. `shows` is where the app puts the reply: in the panels
     ("picture"), in the message line, or as a text; a "log" is seen from its end. `instant` commands
@@ -70,7 +78,7 @@ class Command(Struct, frozen=True):
     name: str
     usage: str
     summary: str
-    run: Callable[[Session, str], Reply]
+    module: str
     keys: tuple[Key, ...] = ()
     details: str = ""
     argument: Argument = Argument.NONE
@@ -79,6 +87,12 @@ class Command(Struct, frozen=True):
     aliases: tuple[str, ...] = ()
     shows: Literal["picture", "line", "text", "log"] = "picture"
     instant: bool = False
+
+    def run(self, session: Session, text: str) -> Reply:
+        """Run the command with the rest of its line; raise `MiniflowError` if it fails."""
+        module = import_module(f"{__package__}.{self.module}")
+        function: Action = getattr(module, f"run_{self.name.replace('-', '_')}")
+        return function(session, text)
 
 
 def short_forms(command: Command) -> dict[str, str]:
@@ -110,17 +124,3 @@ def count_of(text: str, usage: str, *, negative: bool = False) -> int:
         problem = f"{asked} is too large: at most {LARGEST_COUNT}"
         raise DebuggerError(problem, hint=f"usage: {usage}")
     return int(text)
-
-
-def find_in(commands: Mapping[str, Command], word: str) -> Command:
-    """Return the command named `word`, or the only one whose name starts with it."""
-    if word in commands:
-        return commands[word]
-    begun = [name for name in commands if name.startswith(word)]
-    if len(begun) == 1:
-        return commands[begun[0]]
-    if begun:
-        raise DebuggerError(f"{word!r} could be {' or '.join(begun)}")
-    raise DebuggerError(
-        f"there is no command {word!r}", hint=nearest(word, commands) or "see: help"
-    )

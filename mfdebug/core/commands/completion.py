@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mfdebug.core.breakpoints.parser import RULE_NAMES
-from mfdebug.core.commands.command import Argument, Command, find_in
+from mfdebug.core.commands.command import Argument, Command
 from mfdebug.core.commands.help_topics import FUNCTION_MEANINGS
 from mfdebug.core.commands.schedule_text import SCHEDULES_TYPED
-from mfdebug.core.commands.table import ALIASES, COMMANDS, split
+from mfdebug.core.commands.table import ALIASES, COMMANDS, find, split
 from mfdebug.core.expressions.names import typed, word_typed
 from mfdebug.core.expressions.parser import FUNCTIONS, WORD_MEANINGS, WORDS
 from mfdebug.core.session.session import Session
@@ -38,7 +38,7 @@ def complete(session: Session, line: str) -> list[str]:
     if " " not in line:
         return [f"{name} " for name in (*COMMANDS, *ALIASES) if name.startswith(line)]
     try:
-        command = find_in(COMMANDS, split(line)[0])
+        command = find(split(line)[0])
     except DebuggerError:
         return [f"{alias} " for alias in ALIASES if alias.startswith(line)]
     found = COMPLETERS[command.argument](session, command, line)

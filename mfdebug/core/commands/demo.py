@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 from mfdebug.core.breakpoints.evidence import evidence, evidence_text
-from mfdebug.core.commands.command import Argument, Command
 from mfdebug.core.expressions.parser import parse
 from mfdebug.core.expressions.present import PresentEnvironment
 from mfdebug.core.session.reply import Reply
@@ -15,12 +14,12 @@ from mfdebug.core.timeline.debugger import DebuggerError
 LONGEST_WAIT = 600.0
 
 
-def _say(session: Session, text: str) -> Reply:
+def run_say(session: Session, text: str) -> Reply:
     session.caption = text
     return Reply(text, {"say": text})
 
 
-def _pause(_console: Session, text: str) -> Reply:
+def run_pause(_console: Session, text: str) -> Reply:
     if text:
         raise DebuggerError(f"{text!r} is not understood", hint="usage: pause")
     return Reply("")
@@ -36,12 +35,12 @@ def seconds_of(text: str) -> float:
     return seconds
 
 
-def _wait(_console: Session, text: str) -> Reply:
+def run_wait(_console: Session, text: str) -> Reply:
     seconds = seconds_of(text)
     return Reply("", {"wait": seconds})
 
 
-def _ask(session: Session, text: str) -> Reply:
+def run_ask(session: Session, text: str) -> Reply:
     from mfdebug.core.quiz.answers import right_words
     from mfdebug.core.quiz.scripted import scripted_question
 
@@ -51,7 +50,7 @@ def _ask(session: Session, text: str) -> Reply:
     return Reply(f"{question.ask} {right}", data, subject=question)
 
 
-def _expect(session: Session, text: str) -> Reply:
+def run_expect(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("expect what?", hint="usage: expect EXPR, as in: expect cost < 1")
     present = PresentEnvironment(session.debugger)
@@ -60,56 +59,3 @@ def _expect(session: Session, text: str) -> Reply:
         return Reply("as expected", {"expect": text})
     found = evidence_text(evidence(condition, present))
     raise DebuggerError(f"{text} is not true here" + (f": {found}" if found else ""))
-
-
-DEMONSTRATING = [
-    Command(
-        "say",
-        "say TEXT",
-        "show a caption; without TEXT, remove it",
-        _say,
-        details="In a demo it stays until the next caption.",
-        instant=True,
-        argument=Argument.TEXT,
-        required=True,
-    ),
-    Command(
-        "ask",
-        "ask QUESTION? ANSWER",
-        "ask the viewers of a demo for a number or a choice",
-        _ask,
-        details="ANSWER is an expression, or choices with | between them and * before the right "
-        "one: ask Which counts? the first | *both. On the screen of a demo the answer is typed.",
-        shows="line",
-        argument=Argument.TEXT,
-        required=True,
-    ),
-    Command(
-        "pause",
-        "pause",
-        "end a beat of a demo; a key continues it",
-        _pause,
-        details="Does nothing elsewhere.",
-        instant=True,
-    ),
-    Command(
-        "wait",
-        "wait SECONDS",
-        "pause a demo for a time, as in: wait 2s",
-        _wait,
-        details="Does nothing elsewhere.",
-        instant=True,
-        argument=Argument.TEXT,
-        required=True,
-    ),
-    Command(
-        "expect",
-        "expect EXPR",
-        "fail unless an expression is true",
-        _expect,
-        details="It makes a demo, or a script run with --batch, a test as well.",
-        shows="line",
-        argument=Argument.EXPRESSION,
-        required=True,
-    ),
-]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from mfdebug.core.commands.command import Command, Key
 from mfdebug.core.commands.status import status
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import ProgramControl, Session
@@ -17,7 +16,7 @@ def _program(session: Session) -> ProgramControl:
     return session.program
 
 
-def _detach(session: Session, _text: str) -> Reply:
+def run_detach(session: Session, _text: str) -> Reply:
     program = _program(session)
     if program.ending:
         raise DebuggerError(program.ending)
@@ -28,7 +27,7 @@ def _detach(session: Session, _text: str) -> Reply:
     return Reply(words, {"detached": True})
 
 
-def _attach(session: Session, _text: str) -> Reply:
+def run_attach(session: Session, _text: str) -> Reply:
     program = _program(session)
     if not program.detached:
         raise DebuggerError("the program is watched already", hint="detach lets it run unwatched")
@@ -40,25 +39,3 @@ def _attach(session: Session, _text: str) -> Reply:
     gap = "the passes in between were not kept"
     words = f"attached: {gap if debugger.remark else 'no pass has gone by in between'}"
     return Reply(f"{words}\n{status(debugger)}", {"detached": False}, stopped=words)
-
-
-DETACHING = [
-    Command(
-        "detach",
-        "detach",
-        "let the program run on at full speed, unwatched",
-        _detach,
-        (Key("X", "detach"),),
-        "What is recorded stays, and can be looked at. The passes until attach are not kept.",
-        shows="line",
-        instant=True,
-    ),
-    Command(
-        "attach",
-        "attach",
-        "watch the program again, from its next pass on",
-        _attach,
-        (Key("W", "attach"),),
-        shows="line",
-    ),
-]

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 
 from mfdebug.core.commands.arguments import number_of
-from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.move import moment_of
 from mfdebug.core.session.reply import Reply, reply_of
 from mfdebug.core.session.session import Session
@@ -19,7 +18,7 @@ _USAGE = "diff A [B], where A and B are moments; A@N is on branch N; or diff FIL
 _MOMENT = re.compile(r"([\d@+-]+|start|end|now|sgd|cost)(@\S*)?(\s.*)?")
 
 
-def _diff(session: Session, text: str) -> Reply:
+def run_diff(session: Session, text: str) -> Reply:
     from mfdebug.core.explain.comparison_report import comparison_data, comparison_parts
 
     if text and not _MOMENT.fullmatch(text):
@@ -68,19 +67,3 @@ def _diff_file(session: Session, text: str) -> Reply:
     found = debugger.compare_with(other)
     parts = graph_diff_parts(found, debugger.graph, other, ("this graph", Path(text).name))
     return reply_of(*parts, data=graph_diff_data(found, debugger.graph, other))
-
-
-DIFF = Command(
-    "diff",
-    "diff A [B] | FILE",
-    "compare two moments, or with a file",
-    _diff,
-    (Key("d", "diff ", asks=True),),
-    "A and B are moments, as in `goto`; 61@0 is moment 61 on branch 0, the run without edits. "
-    "The default of B is the current moment. With a graph file or a model: one pass of both, with "
-    "the parameters of the current moment here, and the first node whose numbers differ. With a "
-    "run file, in a session on one: the first value and the first gradient that differ.",
-    shows="text",
-    argument=Argument.MOMENTS_OR_FILE,
-    required=True,
-)

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.cost_change import computed_cost, cost_change
 from mfdebug.core.commands.schedule_text import schedule_typed
 from mfdebug.core.commands.status import status
@@ -28,14 +27,14 @@ _TRUTHS = {"true": True, "1": True, "false": False, "0": False}
 _NOT_FINITE = re.compile(r"\b(?:nan|inf)\b")
 
 
-def _set(session: Session, text: str) -> Reply:
+def run_set(session: Session, text: str) -> Reply:
     debugger = session.debugger
     before = computed_cost(debugger)
     dropped, remark = _change(debugger, text)
     return _edited(debugger, "set", dropped, before, remark)
 
 
-def _scale(session: Session, text: str) -> Reply:
+def run_scale(session: Session, text: str) -> Reply:
     debugger = session.debugger
     usage = "scale NODE[i,j] FACTOR, scale NODE.grad FACTOR"
     if not text:
@@ -136,12 +135,12 @@ def _number_of(value: Any, what: str, where: str) -> float:
     return float(array.reshape(()))
 
 
-def _undo(session: Session, _text: str) -> Reply:
+def run_undo(session: Session, _text: str) -> Reply:
     before = computed_cost(session.debugger)
     return _reverted(session, "undone", session.debugger.undo(), before)
 
 
-def _redo(session: Session, _text: str) -> Reply:
+def run_redo(session: Session, _text: str) -> Reply:
     before = computed_cost(session.debugger)
     return _reverted(session, "redone", session.debugger.redo(), before)
 
@@ -152,7 +151,7 @@ def _reverted(session: Session, done: str, edit: Edit, before: float | None) -> 
     return Reply(f"{words}\n{status(session.debugger)}", {done: edit.words})
 
 
-def _branches(session: Session, _text: str) -> Reply:
+def run_branches(session: Session, _text: str) -> Reply:
     debugger = session.debugger
     rows = []
     for number, edits in enumerate(debugger.branches):
@@ -162,54 +161,3 @@ def _branches(session: Session, _text: str) -> Reply:
     data = [[edit.words for edit in edits] for edits in debugger.branches]
     columns = (Column("branch", "right"), Column("edits", cut="end"), Column())
     return reply_of(Table(columns, tuple(rows)), data=data)
-
-
-EDITING = [
-    Command(
-        "set",
-        "set NODE[i,j] = VALUE | NODE.grad = VALUE | lr = VALUE | schedule = ... | "
-        "NODE.trainable = false",
-        "change a value, a gradient or how parameters are updated",
-        _set,
-        (Key("e", "set ", "change the chosen number, or the learning rate", asks=True),),
-        "Starts a branch; `undo` reverts it. An input changes once: everything downstream is "
-        "computed again. A computed value or a gradient is overridden from now on, in every pass, "
-        "right after it is computed; what was computed before stays. It gets the sign ≠. "
-        "set lr = VALUE also ends a schedule. set schedule = cosine(90, warmup=10), "
-        "stepdecay(30, 0.1), constant(warmup=10) or none multiplies the learning rate "
-        "from the next update on. set W.trainable = false freezes a parameter, "
-        "true lets it learn again. "
-        "In a graph with a node named lr, set lr() = VALUE sets the learning rate.",
-        shows="line",
-        argument=Argument.ASSIGNMENT,
-        required=True,
-    ),
-    Command(
-        "scale",
-        "scale NODE[i,j] FACTOR | NODE.grad FACTOR",
-        "multiply a value or a gradient",
-        _scale,
-        details="As `set`: an input once, a computed value or a gradient in every pass from now "
-        "on, as in scale l1.grad 0.5",
-        shows="line",
-        argument=Argument.ENTRY,
-        required=True,
-    ),
-    Command("undo", "undo", "undo the last edit", _undo, (Key("z", "undo"),), shows="line"),
-    Command(
-        "redo",
-        "redo",
-        "reapply the last reverted edit",
-        _redo,
-        (Key("Z", "redo"),),
-        shows="line",
-    ),
-    Command(
-        "branches",
-        "branches",
-        "list the branches that edits have made",
-        _branches,
-        details="`diff` compares them, as in: diff 61@0 61",
-        shows="text",
-    ),
-]

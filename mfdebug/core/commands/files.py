@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from mfdebug.core.commands.arguments import file_named
-from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
 
 
-def _save(session: Session, text: str) -> Reply:
+def run_save(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("save where?", hint="usage: save FILE")
     debugger = session.debugger
@@ -22,20 +21,6 @@ def _save(session: Session, text: str) -> Reply:
     return Reply(f"saved {text}{note}", {"saved": text})
 
 
-def _quit(session: Session, _text: str) -> Reply:
+def run_quit(session: Session, _text: str) -> Reply:
     session.closed = True
     return Reply("")
-
-
-CLOSING = [
-    Command(
-        "save",
-        "save FILE",
-        "save the graph with its current parameters",
-        _save,
-        shows="line",
-        argument=Argument.FILE,
-        required=True,
-    ),
-    Command("quit", "quit", "quit", _quit, (Key("q", "quit"),), instant=True),
-]

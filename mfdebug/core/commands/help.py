@@ -4,44 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from mfdebug.core.commands.command import Argument, Command, Key, find_in, short_forms
+from mfdebug.core.commands.command import Command, short_forms
 from mfdebug.core.commands.help_topics import TOPICS, Topic, entries_with
+from mfdebug.core.commands.table import COMMANDS, find
 from mfdebug.core.format.table import Column, Part, Row, Table
 from mfdebug.core.session.reply import Reply, reply_of
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
 
 
-def help_command(commands: Mapping[str, Command]) -> Command:
-    """Return the command that describes `commands`, which may include the command itself."""
-
-    def run(_session: Session, text: str) -> Reply:
-        if not text:
-            return _all(commands)
-        # A short form or a key of the app stands for the command that it runs.
-        named = [c for c in commands.values() if text in {key.key for key in c.keys}]
-        named += [c for c in commands.values() if text in c.aliases]
-        if named or text in commands:
-            return _one(named[0] if named else commands[text])
-        if text in TOPICS:
-            return _topic(TOPICS[text])
-        try:
-            return _one(find_in(commands, text))
-        except DebuggerError:
-            if found := entries_with(text):
-                return _found(found)
-            raise
-
-    return Command(
-        "help",
-        "help [COMMAND | TOPIC]",
-        "list all commands, or describe one or a topic",
-        run,
-        (Key("question_mark", "help", "show or close this help", asks=True),),
-        shows="text",
-        instant=True,
-        argument=Argument.COMMAND,
-    )
+def run_help(_session: Session, text: str) -> Reply:
+    if not text:
+        return _all()
+    # A short form or a key of the app stands for the command that it runs.
+    named = [c for c in COMMANDS.values() if text in {key.key for key in c.keys}]
+    named += [c for c in COMMANDS.values() if text in c.aliases]
+    if named or text in COMMANDS:
+        return _one(named[0] if named else COMMANDS[text])
+    if text in TOPICS:
+        return _topic(TOPICS[text])
+    try:
+        return _one(find(text))
+    except DebuggerError:
+        if found := entries_with(text):
+            return _found(found)
+        raise
 
 
 def _one(command: Command) -> Reply:
@@ -77,9 +64,9 @@ def _table(entries: Mapping[str, str], *, indent: int = 0) -> Table:
     return Table((Column(), Column()), tuple(map(Row, entries.items())), indent)
 
 
-def _all(commands: Mapping[str, Command]) -> Reply:
+def _all() -> Reply:
     columns = (Column(), Column(), Column(cut="end"))
-    rows = [Row((c.usage, " ".join(short_forms(c)), c.summary)) for c in commands.values()]
-    data = {command.usage: command.summary for command in commands.values()}
+    rows = [Row((c.usage, " ".join(short_forms(c)), c.summary)) for c in COMMANDS.values()]
+    data = {command.usage: command.summary for command in COMMANDS.values()}
     topics = f"topics: {', '.join(TOPICS)}"
     return reply_of(Table(columns, tuple(rows)), topics, data=data)

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
-from mfdebug.core.breakpoints.module_table import ModuleRow, ModuleTable
-from mfdebug.core.commands.modules import table_of
 from mfdebug.core.format.numbers import scalar
-from mfdebug.core.format.table import Table
-from mfdebug.core.session.session import Session
-from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import cost_name
+
+if TYPE_CHECKING:
+    from mfdebug.core.breakpoints.module_table import ModuleRow, ModuleTable
+    from mfdebug.core.format.table import Table
+    from mfdebug.core.session.session import Session
+    from mfdebug.core.timeline.debugger import Debugger
 
 # Seconds between two readings, and how many times as long as the last one has taken.
 PERIOD, REST = 0.3, 9.0
@@ -46,6 +48,9 @@ class LiveModules:
             return
         numbers = newest[0]
         if self._table is None or self._debugger is not debugger:
+            # Most sessions run no program.
+            from mfdebug.core.breakpoints.module_table import ModuleTable
+
             self._debugger, self._table = debugger, ModuleTable(debugger)
         if numbers.sgd_step == self._table.sgd_step and self.rows:
             return
@@ -64,6 +69,9 @@ class LiveModules:
 
         The others are counted below.
         """
+        from mfdebug.core.commands.modules import table_of
+        from mfdebug.core.format.table import Table
+
         assert self._table is not None
         rows, room = self.rows, max(1, height - 1)
         if len(rows) > room:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from mfdebug.core.commands.arguments import chosen_node, chosen_number, number_of
-from mfdebug.core.commands.command import Argument, Command, Key
-from mfdebug.core.commands.diff import DIFF
 from mfdebug.core.commands.status import status
 from mfdebug.core.explain.names import kind_of, name_moment
 from mfdebug.core.expressions.names import typed, which_is_meant
@@ -31,7 +29,7 @@ MOST_FOUND = 20
 FEW_NAMED = 6
 
 
-def _explain(session: Session, text: str) -> Reply:
+def run_explain(session: Session, text: str) -> Reply:
     from mfdebug.core.explain.moment_text import explain
 
     debugger = session.debugger
@@ -54,7 +52,7 @@ def _explain(session: Session, text: str) -> Reply:
     return Reply("\n".join(lines), {"explain": lines})
 
 
-def _print(session: Session, text: str) -> Reply:
+def run_print(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("print what?", hint="usage: print EXPR, as in: print norm(W1.grad)")
     present = PresentEnvironment(session.debugger)
@@ -66,7 +64,7 @@ def _print(session: Session, text: str) -> Reply:
     return Reply(f"{text} ={between}{shown}{note}", result)
 
 
-def _why(session: Session, text: str) -> Reply:
+def run_why(session: Session, text: str) -> Reply:
     from mfdebug.core.explain.cause_text import cause_data, cause_lines
     from mfdebug.core.explain.why import why
 
@@ -77,7 +75,7 @@ def _why(session: Session, text: str) -> Reply:
     return Reply("\n".join(lines), cause_data(cause, debugger), ref=ref, subject=cause)
 
 
-def _inside(session: Session, text: str) -> Reply:
+def run_inside(session: Session, text: str) -> Reply:
     from mfdebug.core.explain.inside import inside
 
     node = chosen_node(session, text, "inside which node?", "inside NODE")
@@ -85,7 +83,7 @@ def _inside(session: Session, text: str) -> Reply:
     return reply_of(*parts, data=data)
 
 
-def _watch(session: Session, text: str) -> Reply:
+def run_watch(session: Session, text: str) -> Reply:
     if text:
         watch = session.watches.add(text)
         readings = [row for row in session.watches.read() if row.number == watch.number]
@@ -118,7 +116,7 @@ def _first_node(session: Session, number: int) -> EntryRef | None:
     return EntryRef(node, "value" if value else "grad", (0,) * len(debugger.plan.shapes[node]))
 
 
-def _unwatch(session: Session, text: str) -> Reply:
+def run_unwatch(session: Session, text: str) -> Reply:
     usage = "unwatch N | all"
     numbers = [watch.number for watch in session.watches.read()]
     if text != "all":
@@ -129,7 +127,7 @@ def _unwatch(session: Session, text: str) -> Reply:
     return Reply(f"deleted watch {shown}", {"unwatched": numbers})
 
 
-def _check(session: Session, text: str) -> Reply:
+def run_check(session: Session, text: str) -> Reply:
     debugger = session.debugger
     node = None
     if text:
@@ -154,7 +152,7 @@ def _check(session: Session, text: str) -> Reply:
     return reply_of(*parts, data=check_data(debugger.graph, verdicts))
 
 
-def _graphs(session: Session, text: str) -> Reply:
+def run_graph(session: Session, text: str) -> Reply:
     debugger = session.debugger
     if text:
         number = number_of(text, "graph", "graph [N]")
@@ -183,7 +181,7 @@ def _graphs(session: Session, text: str) -> Reply:
     return reply_of(Table(columns, tuple(rows)), data=data)
 
 
-def _find(session: Session, text: str) -> Reply:
+def run_find(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("find what?", hint="a part of a node's name, its op or its shape")
     from mfdebug.core.explain.node_search import NodeSearch
@@ -205,18 +203,18 @@ def _find(session: Session, text: str) -> Reply:
     return reply_of(*parts, table, data=names, subject=found)
 
 
-def _show(session: Session, text: str) -> Reply:
+def run_show(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("show what?", hint="usage: show NODE[i,j]")
     graph = session.debugger.graph
     ref = chosen_number(session, text, "show [grad] NODE[i,j]")
     gradient = ".grad" if ref.attribute == "grad" else ""
     number = f"{typed(graph.nodes[ref.node].label)}{gradient}{index_text(ref.index)}"
-    printed = _print(session, number)
+    printed = run_print(session, number)
     return Reply(printed.text, printed.data, ref=ref, subject=[ref.node])
 
 
-def _output(session: Session, _text: str) -> Reply:
+def run_output(session: Session, _text: str) -> Reply:
     if session.printed is None:
         raise DebuggerError(
             "no program's output is captured here",
@@ -225,126 +223,3 @@ def _output(session: Session, _text: str) -> Reply:
     lines = session.printed()
     seen = "\n".join(as_seen(line).expandtabs() for line in lines)
     return Reply(seen or "no output yet", lines)
-
-
-LOOKING = [
-    Command(
-        "explain",
-        "explain [[i,j]]",
-        "explain this moment in words and numbers",
-        _explain,
-        (Key("x", "explain {index}"),),
-        "With an index it explains that entry of the node, as in: explain [2,3]",
-        shows="text",
-        instant=True,
-        argument=Argument.INDEX,
-    ),
-    Command(
-        "print",
-        "print EXPR",
-        "print a value, gradient or expression",
-        _print,
-        (Key("p", "print ", asks=True),),
-        "As in: print l1, print W1.grad[0,:], print norm(W1.grad), print cost",
-        shows="line",
-        argument=Argument.EXPRESSION,
-        required=True,
-    ),
-    Command(
-        "why",
-        "why [grad] NODE[i,j]",
-        "explain a number term by term",
-        _why,
-        (Key("y", "why {entry}", "where the chosen number comes from"),),
-        "The largest terms first. In the app each term can be followed to its source.",
-        shows="text",
-        argument=Argument.ENTRY,
-        choices=("grad",),
-        required=True,
-    ),
-    Command(
-        "watch",
-        "watch [EXPR]",
-        "show an expression at every moment",
-        _watch,
-        (Key("w", "watch ", "watch an expression at every moment", asks=True),),
-        "As in: watch norm(W1.grad), watch cost - prev(cost). Without EXPR it lists all watches.",
-        aliases=("display",),
-        shows="line",
-        argument=Argument.EXPRESSION,
-    ),
-    Command(
-        "unwatch",
-        "unwatch N | all",
-        "delete a watch",
-        _unwatch,
-        aliases=("undisplay",),
-        shows="line",
-        argument=Argument.WATCH_NUMBER,
-        choices=("all",),
-        required=True,
-    ),
-    Command(
-        "check",
-        "check [NODE]",
-        "check gradients against finite differences",
-        _check,
-        (Key("k", "check {node}", "check the gradients of the node under the cursor"),),
-        "For each gradient the worst entry, both numbers and the verdict. Without NODE: all nodes.",
-        shows="text",
-        argument=Argument.NODE,
-    ),
-    Command(
-        "inside",
-        "inside [NODE]",
-        "show the ops that compute a function of a library",
-        _inside,
-        (Key("I", "inside {node}", "the ops that compute the function under the cursor"),),
-        "For a program that uses PyTorch: our ops that together are the function, with values and "
-        "gradients by our rules, and how they compare with the program's. PyTorch's own ops are "
-        "shown by aten. Without NODE: that of the current moment.",
-        shows="text",
-        argument=Argument.NODE,
-    ),
-    DIFF,
-    Command(
-        "graph",
-        "graph [N]",
-        "list the program's graphs, or switch to one",
-        _graphs,
-        details="A program may run several; each has its own moments. Stops and watches apply to "
-        "every graph that has the nodes they name.",
-        shows="text",
-        argument=Argument.GRAPH_NUMBER,
-    ),
-    Command(
-        "output",
-        "output",
-        "show the program's output",
-        _output,
-        (Key("o", "output"),),
-        shows="log",
-        instant=True,
-    ),
-    Command(
-        "show",
-        "show [grad] NODE[i,j]",
-        "show a node and one of its numbers",
-        _show,
-        details="In the app the cursor stays there until it follows the current node again.",
-        shows="line",
-        argument=Argument.ENTRY,
-        choices=("grad",),
-        required=True,
-    ),
-    Command(
-        "find",
-        "find TEXT",
-        "find a node by name, op or shape",
-        _find,
-        (Key("slash", "find ", asks=True),),
-        shows="line",
-        argument=Argument.TEXT,
-        required=True,
-    ),
-]

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from mfdebug.core.breakpoints.module_table import PASSES, ModuleRow, ModuleTable, sparkline
-from mfdebug.core.commands.command import Command
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.format.table import Column, Row, Table
 from mfdebug.core.session.reply import Reply, reply_of
@@ -57,7 +56,7 @@ def _number(size: float | None) -> str:
     return "-" if size is None else scalar(size, 3)
 
 
-def _modules(session: Session, _text: str) -> Reply:
+def run_modules(session: Session, _text: str) -> Reply:
     debugger = session.debugger
     table = ModuleTable(debugger)
     for numbers in debugger.kept_passes(PASSES):
@@ -80,14 +79,3 @@ def _data(row: ModuleRow) -> dict[str, Any]:
         "label": row.label,
         "history": list(row.history),
     }
-
-
-MODULES = Command(
-    "modules",
-    "modules",
-    "list the modules with value, gradient, and what is wrong",
-    _modules,
-    details="What is wrong: NaN, inf, exploding, vanishing, saturated, or how many units are dead, "
-    "as in: dead 12 of 64. The bars are the last gradients that are kept, on a logarithmic scale.",
-    shows="text",
-)

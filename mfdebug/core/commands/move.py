@@ -10,8 +10,9 @@ from msgspec.structs import replace
 
 from mfdebug.core.breakpoints.stop import Hit
 from mfdebug.core.commands.arguments import chosen_number
-from mfdebug.core.commands.command import Argument, Command, Key, count_of
+from mfdebug.core.commands.command import count_of
 from mfdebug.core.commands.movement import ENDS, moved
+from mfdebug.core.commands.rows.move import GOTO
 from mfdebug.core.expressions.parser import parse_entry
 from mfdebug.core.format.hints import (
     CONTINUE,
@@ -34,7 +35,6 @@ from mfdebug.core.timeline.timeline import NODE_PHASES, Phase
 
 # SGD steps that `continue` runs at most: a script must not run forever.
 FAR = 10_000
-GOTO = "goto MOMENT | start | end | sgd K | cost K"
 # More SGD steps than any finite run has.
 TO_THE_END = 10**9
 
@@ -76,34 +76,34 @@ def _require_previous(debugger: Debugger, *, computed: bool = False) -> None:
         raise DebuggerError("this is the start", hint=GO_ON)
 
 
-def _step(session: Session, text: str) -> Reply:
+def run_step(session: Session, text: str) -> Reply:
     count = count_of(text, "step [n]")
     _require_next(session.debugger)
     return _move(session, session.debugger.moment + count)
 
 
-def _back(session: Session, text: str) -> Reply:
+def run_back(session: Session, text: str) -> Reply:
     count = count_of(text, "back [n]")
     _require_previous(session.debugger)
     session.debugger.cursor.step(-count, session.progress)
     return moved(session)
 
 
-def _next(session: Session, text: str) -> Reply:
+def run_next(session: Session, text: str) -> Reply:
     debugger = session.debugger
     count = count_of(text, "next [n]")
     _require_next(debugger)
     return _move(session, debugger.timeline.phases_from(debugger.moment, count))
 
 
-def _previous(session: Session, text: str) -> Reply:
+def run_previous(session: Session, text: str) -> Reply:
     count = count_of(text, "previous [n]")
     _require_previous(session.debugger)
     session.debugger.cursor.phases(-count, session.progress)
     return moved(session)
 
 
-def _sgd(session: Session, text: str) -> Reply:
+def run_sgd(session: Session, text: str) -> Reply:
     debugger = session.debugger
     count = count_of(text, "sgd [n]", negative=True)
     if count >= 0:
@@ -114,7 +114,7 @@ def _sgd(session: Session, text: str) -> Reply:
     return moved(session)
 
 
-def _finish(session: Session, text: str) -> Reply:
+def run_finish(session: Session, text: str) -> Reply:
     debugger = session.debugger
     if text:
         raise DebuggerError("finish takes no argument", hint="`sgd N` runs N SGD steps")
@@ -122,7 +122,7 @@ def _finish(session: Session, text: str) -> Reply:
     return _move(session, debugger.timeline.first_of(debugger.sgd_step + 1))
 
 
-def _until(session: Session, text: str) -> Reply:
+def run_until(session: Session, text: str) -> Reply:
     debugger = session.debugger
     phase: Phase | None = None
     name = text
@@ -164,7 +164,7 @@ def moment_of(debugger: Debugger, text: str, usage: str) -> int:
     return count_of(text, usage)
 
 
-def _goto(session: Session, text: str) -> Reply:
+def run_goto(session: Session, text: str) -> Reply:
     debugger = session.debugger
     usage = GOTO
     target, builds = moment_of(debugger, text, usage), debugger.timeline.builds
@@ -184,7 +184,7 @@ def _goto(session: Session, text: str) -> Reply:
     return moved(session, note=note)
 
 
-def _continue(session: Session, text: str) -> Reply:
+def run_continue(session: Session, text: str) -> Reply:
     debugger = session.debugger
     if text:
         raise DebuggerError("continue takes no argument", hint="until NODE, or break and continue")
@@ -241,7 +241,7 @@ def _run_back_through(session: Session) -> tuple[Hit, ...]:
     return hits
 
 
-def _reverse_continue(session: Session, text: str) -> Reply:
+def run_reverse_continue(session: Session, text: str) -> Reply:
     if text:
         raise DebuggerError("reverse-continue takes no argument", hint="back N, or goto MOMENT")
     _require_previous(session.debugger, computed=True)
@@ -251,7 +251,7 @@ def _reverse_continue(session: Session, text: str) -> Reply:
     return moved(session, hits, "" if hits else note)
 
 
-def _last(session: Session, text: str) -> Reply:
+def run_last(session: Session, text: str) -> Reply:
     from mfdebug.core.breakpoints.last_change import last_change
 
     debugger = session.debugger
@@ -259,105 +259,3 @@ def _last(session: Session, text: str) -> Reply:
     _require_previous(debugger, computed=True)
     note = last_change(debugger, ref, session.progress)
     return replace(moved(session, note=note), ref=ref)
-
-
-MOVING = [
-    Command(
-        "step",
-        "step [n]",
-        "one moment forward",
-        _step,
-        (Key("s", "step {n}"), Key("right", "step {n}"), Key("space", "step {n}")),
-        "A moment is one feed, one node forward, one node backward, or one update.",
-        argument=Argument.COUNT,
-    ),
-    Command(
-        "back",
-        "back [n]",
-        "one moment back",
-        _back,
-        (Key("S", "back {n}"), Key("left", "back {n}")),
-        argument=Argument.COUNT,
-    ),
-    Command(
-        "next",
-        "next [n]",
-        "to the end of this phase",
-        _next,
-        (Key("n", "next {n}"),),
-        argument=Argument.COUNT,
-    ),
-    Command(
-        "previous",
-        "previous [n]",
-        "back to the start of this phase",
-        _previous,
-        (Key("N", "previous {n}"),),
-        argument=Argument.COUNT,
-    ),
-    Command(
-        "sgd",
-        "sgd [n]",
-        "whole SGD steps forward",
-        _sgd,
-        (Key("t", "sgd {n}"), Key("T", "sgd -{n}", "whole SGD steps back", id="sgd-back")),
-        "In the middle of a step the first one completes it. `sgd -n` goes back. The first SGD "
-        "step is step 0: from the start, `sgd 3` runs steps 0 to 2.",
-        argument=Argument.COUNT,
-    ),
-    Command(
-        "finish",
-        "finish",
-        "finish this pass and start the next one",
-        _finish,
-        details="A program continues to its next pass.",
-    ),
-    Command(
-        "continue",
-        "continue",
-        "run to the next stop",
-        _continue,
-        (Key("c", "continue"),),
-        "`step`, `next`, `sgd` and `until` stop there too; going back, only "
-        "`reverse-continue` does.",
-    ),
-    Command(
-        "reverse-continue",
-        "reverse-continue",
-        "run back to the last stop",
-        _reverse_continue,
-        (Key("C", "reverse-continue"),),
-    ),
-    Command(
-        "until",
-        "until NODE [forward|backward|update]",
-        "run to a node's next moment",
-        _until,
-        (Key("u", "until {node}", "run to the node under the cursor"),),
-        argument=Argument.NODE,
-        choices=NODE_PHASES,
-        required=True,
-    ),
-    Command(
-        "goto",
-        GOTO,
-        "go to any moment",
-        _goto,
-        (Key("g", "goto ", asks=True),),
-        "`goto sgd K` goes to the first moment of SGD step K, its feed, and `goto cost K` to the "
-        "moment that computes its cost, as a click on the cost curve does. From the start, `sgd K` "
-        "ends with step K - 1; the next moment is the feed of step K.",
-        argument=Argument.MOMENT,
-        required=True,
-    ),
-    Command(
-        "last",
-        "last NODE[i,j]",
-        "go back to the moment that last changed a number",
-        _last,
-        (Key("L", "last {entry}", "back to what last changed the chosen number"),),
-        "Repeat it for the change before. `last W1.grad[0,1]` is about the gradient.",
-        argument=Argument.ENTRY,
-        required=True,
-    ),
-]

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.movement import moved
+from mfdebug.core.commands.rows.move import ORDER
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import DebuggerError
 
-_USAGE = "order [on|off]"
 
-
-def _order(session: Session, text: str) -> Reply:
+def run_order(session: Session, text: str) -> Reply:
     debugger = session.debugger
     if text not in ("", "on", "off"):
-        raise DebuggerError(f"{text[:40]!r} is neither on nor off", hint=f"usage: {_USAGE}")
+        raise DebuggerError(f"{text[:40]!r} is neither on nor off", hint=f"usage: {ORDER}")
     if not isinstance(debugger, ComputedDebugger):
         raise DebuggerError("the order of a program's nodes is the program's own", where="order")
     timeline = debugger.timeline
@@ -27,18 +25,3 @@ def _order(session: Session, text: str) -> Reply:
         debugger.move(max(debugger.moment, 0))
         timeline.shows_order = False
     return moved(session)
-
-
-ORDERING = [
-    Command(
-        "order",
-        _USAGE,
-        "see how the order of the nodes is found, by Kahn's algorithm",
-        _order,
-        (Key("K", "order", "how the order is found, and back"),),
-        "A moment for each node that is placed, in front of the start: `step` and `back` work "
-        "there, too, and `goto order K` goes to the one that places the K-th. `order off` ends it.",
-        argument=Argument.TEXT,
-        choices=("on", "off"),
-    ),
-]

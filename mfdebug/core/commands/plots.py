@@ -8,16 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, TypeVar
 
-from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.status import status
-from mfdebug.core.plots import usage
 from mfdebug.core.session.plot import Plot, PlotKind
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger
 
 if TYPE_CHECKING:
-    from mfdebug.core.plots.chart import Drawing
+    from mfdebug.core.plots.drawing import Drawing
 
 T = TypeVar("T")
 
@@ -25,13 +23,13 @@ T = TypeVar("T")
 WIDTH, HEIGHT = 72, 22
 
 
-def _landscape(session: Session, text: str) -> Reply:
+def run_landscape(session: Session, text: str) -> Reply:
     from mfdebug.core.landscape.views import view_named
 
     return _plot(session, "landscape", text, view_named, landscape_reply)
 
 
-def _answers(session: Session, text: str) -> Reply:
+def run_answers(session: Session, text: str) -> Reply:
     from mfdebug.core.answers.subject import find_subject
 
     return _plot(session, "answers", text, find_subject, answers_reply)
@@ -96,34 +94,3 @@ def _result(slices: Iterator[object], kind: type[T]) -> T:
 
 def _as_text(debugger: Debugger, title: str, drawing: Drawing) -> str:
     return f"{title} ∙ {status(debugger)}\n\n{drawing.text()}"
-
-
-PLOTTING = [
-    Command(
-        "landscape",
-        usage.LANDSCAPE,
-        "the cost against what is trained, with the steps on it",
-        _landscape,
-        (Key("D", "landscape toggle"),),
-        "One parameter: a curve. Two: shades, as for `landscape W1[0,0] b1[0]`. More: along the "
-        "gradient, by learning rate; or, with `path`, over the plane in which the parameters have "
-        "moved most. `landscape lr 0.001 0.01` says where these learning rates would land. The "
-        "engine computes the costs in a copy: nothing here changes.",
-        argument=Argument.ENTRY,
-        choices=("gradient", "path", "toggle", "off"),
-        instant=True,
-    ),
-    Command(
-        "answers",
-        usage.ANSWERS,
-        "what the network answers at this moment",
-        _answers,
-        (Key("A", "answers toggle"),),
-        "Over the plane of its two inputs or along its one input, with the rows of the data; for "
-        "classes a table of what is wanted against what is answered; else each answer against its "
-        "target. NODE is the answer, by default what the cost compares with the target.",
-        argument=Argument.NODE,
-        choices=("toggle", "off"),
-        instant=True,
-    ),
-]

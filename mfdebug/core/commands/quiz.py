@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from mfdebug.core.breakpoints.stop import Hit
-from mfdebug.core.commands.command import Argument, Command
 from mfdebug.core.commands.movement import moved
 from mfdebug.core.format.table import text_lines
 from mfdebug.core.session.reply import Reply
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 ON = "the quiz is on: it asks before each step"
 
 
-def _quiz(session: Session, text: str) -> Reply:
+def run_quiz(session: Session, text: str) -> Reply:
     from mfdebug.core.quiz.quiz import Quiz
     from mfdebug.core.quiz.score import read_score
 
@@ -40,7 +39,7 @@ def _quiz(session: Session, text: str) -> Reply:
     if rest and score is not None:
         # A saved session writes the score.
         session.quiz.score = score
-    question = open_question(session)
+    question = session.question
     return Reply(asked(session) or ON, {"quiz": "on", "question": _data(question)})
 
 
@@ -54,14 +53,9 @@ def _summary(quiz: Quiz | None, words: str) -> Reply:
     return Reply("\n".join(text_lines(parts)), data, parts=parts)
 
 
-def open_question(session: Session) -> Question | None:
-    """Return the question about the next moment, or None if the quiz is off or asks nothing."""
-    return None if session.quiz is None else session.quiz.ask(session.debugger)
-
-
 def asked(session: Session) -> str:
     """Return the question about the next moment as one line, or an empty text."""
-    question = open_question(session)
+    question = session.question
     return question.text if question is not None else ""
 
 
@@ -81,13 +75,13 @@ def _on(session: Session) -> Quiz:
     return session.quiz
 
 
-def _answer(session: Session, text: str) -> Reply:
+def run_answer(session: Session, text: str) -> Reply:
     quiz, hits = _on(session), list[Hit]()
     verdict = quiz.answer(session.debugger, text, lambda: hits.extend(_advance(session)))
     return _judged(session, quiz, verdict, hits)
 
 
-def _skip(session: Session, _text: str) -> Reply:
+def run_skip(session: Session, _text: str) -> Reply:
     quiz, hits = _on(session), list[Hit]()
     verdict = quiz.skip(session.debugger, lambda: hits.extend(_advance(session)))
     return _judged(session, quiz, verdict, hits)
@@ -104,46 +98,6 @@ def _judged(session: Session, quiz: Quiz, verdict: Verdict, hits: list[Hit]) -> 
     return Reply(f"{judged}\n{after.text}", data, ref=verdict.ref)
 
 
-def _hint(session: Session, _text: str) -> Reply:
+def run_hint(session: Session, _text: str) -> Reply:
     words = _on(session).hint(session.debugger)
     return Reply(f"hint: {words}", {"hint": words})
-
-
-PREDICTING = [
-    Command(
-        "quiz",
-        "quiz [on|off|score]",
-        "ask about each moment before it is shown",
-        _quiz,
-        details="`answer TEXT` answers, `hint` helps, `skip` shows the answer; `step` passes. The "
-        "score is kept: `quiz score` shows it by kind of question, as `quiz off` does at the end.",
-        shows="line",
-        argument=Argument.TEXT,
-        choices=("on", "off", "score"),
-    ),
-    Command(
-        "answer",
-        "answer TEXT",
-        "answer the question and show the working",
-        _answer,
-        details="A number (2 % off counts as right), + or - or 0, or the letter of a choice. A "
-        "wrong answer is diagnosed, and a similar question comes again.",
-        shows="line",
-        argument=Argument.TEXT,
-        required=True,
-    ),
-    Command(
-        "hint",
-        "hint",
-        "a hint for the question: the rule, without numbers",
-        _hint,
-        shows="line",
-    ),
-    Command(
-        "skip",
-        "skip",
-        "skip the question and show the answer",
-        _skip,
-        shows="line",
-    ),
-]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from mfdebug.core.commands.arguments import file_named
-from mfdebug.core.commands.command import Argument, Command, Key
 from mfdebug.core.commands.status import status
 from mfdebug.core.format.hints import BEGIN
 from mfdebug.core.session import demo as demos
@@ -21,7 +20,7 @@ from miniflow.text.lists import counted
 DEEPEST = 8
 
 
-def _record(session: Session, text: str) -> Reply:
+def run_record(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("record where?", hint="usage: record FILE")
     path = file_named(text)
@@ -57,7 +56,7 @@ def _begins_otherwise(path: Path, head: str) -> bool:
         return False
 
 
-def _source(session: Session, text: str) -> Reply:
+def run_source(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("source which file?", hint="usage: source FILE")
     script = session.read(file_named(text))
@@ -90,7 +89,7 @@ def changed_note(session: Session, script: Script) -> str:
     return "; the graph has changed since" if same_file else "; it is of another graph"
 
 
-def _resume(session: Session, text: str) -> Reply:
+def run_resume(session: Session, text: str) -> Reply:
     if text not in ("", "previous"):
         raise DebuggerError(f"{text!r} is not understood", hint="usage: resume [previous]")
     script = session.left
@@ -112,7 +111,7 @@ def _resume(session: Session, text: str) -> Reply:
     return Reply(f"{words}\n{status(session.debugger)}", {"resumed": count})
 
 
-def _transcript(session: Session, text: str) -> Reply:
+def run_transcript(session: Session, text: str) -> Reply:
     if not text:
         raise DebuggerError("transcript where?", hint="usage: transcript FILE | off")
     if text == "off":
@@ -122,50 +121,3 @@ def _transcript(session: Session, text: str) -> Reply:
         return Reply(f"the transcript is in {ended.path}", {"transcript": str(ended.path)})
     session.transcript = Transcript(file_named(text), session.debugger.graph.name)
     return Reply(f"writing a transcript to {text}; transcript off ends it", {"transcript": text})
-
-
-SCRIPTING = [
-    Command(
-        "resume",
-        "resume [previous]",
-        "continue the last session of this graph",
-        _resume,
-        (Key("R", "resume"),),
-        "Restores edits, stops, watches and the moment, bit for bit. "
-        "`resume previous` continues the session before the last one.",
-        shows="line",
-        argument=Argument.TEXT,
-        choices=("previous",),
-    ),
-    Command(
-        "record",
-        "record FILE",
-        "write this session as a script",
-        _record,
-        details="It has the edits, stops, watches and the moment; `source` runs it.",
-        shows="line",
-        argument=Argument.FILE,
-        required=True,
-    ),
-    Command(
-        "source",
-        "source FILE",
-        "run a script, all of it or nothing",
-        _source,
-        details="An error names the line and restores the state from before the script.",
-        shows="line",
-        argument=Argument.FILE,
-        required=True,
-    ),
-    Command(
-        "transcript",
-        "transcript FILE | off",
-        "write every command and its reply to a file",
-        _transcript,
-        details="Replies are comments, so a transcript is also a script.",
-        shows="line",
-        argument=Argument.FILE,
-        choices=("off",),
-        required=True,
-    ),
-]

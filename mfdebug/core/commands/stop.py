@@ -8,7 +8,7 @@ from mfdebug.core.breakpoints.parser import triggers
 from mfdebug.core.breakpoints.stop import Stop
 from mfdebug.core.breakpoints.triggers import AtPositions, Elsewhere
 from mfdebug.core.commands.arguments import number_of
-from mfdebug.core.commands.command import Argument, Command, Key, count_of
+from mfdebug.core.commands.command import count_of
 from mfdebug.core.expressions.names import which_is_meant
 from mfdebug.core.format.hints import SET_STOP
 from mfdebug.core.format.table import Column, Row, Table
@@ -80,13 +80,13 @@ def _meant(session: Session, stop: Stop) -> str:
     return "" if condition is None else which_is_meant(condition, session.debugger)
 
 
-def _break(session: Session, text: str) -> Reply:
+def run_break(session: Session, text: str) -> Reply:
     # After the key the user may type the whole command.
     text = text.removeprefix("break ")
     return _set(session, text, temporary=False)
 
 
-def _tbreak(session: Session, text: str) -> Reply:
+def run_tbreak(session: Session, text: str) -> Reply:
     return _set(session, text, temporary=True)
 
 
@@ -100,7 +100,7 @@ def _data(stop: Stop) -> dict[str, object]:
     }
 
 
-def _stops(session: Session, _text: str) -> Reply:
+def run_stops(session: Session, _text: str) -> Reply:
     if not len(session.stops):
         return Reply(f"no stop is set; {SET_STOP}", [])
     return reply_of(stop_table(session), data=[_data(stop) for stop in session.stops])
@@ -123,43 +123,31 @@ def _stop(session: Session, word: str, usage: str) -> Stop:
     return session.stops.get(number_of(word, "stop", usage))
 
 
-def _each(name: str, done: str, act: Callable[[Session, Stop], None]) -> Command:
-    """Return the command that does something with each of the stops given."""
-    usage = f"{name} N | all"
-
-    def run(session: Session, text: str) -> Reply:
-        chosen = _chosen(session, text, usage)
-        for stop in chosen:
-            act(session, stop)
-        numbers = [stop.number for stop in chosen]
-        shown = ", ".join(map(str, numbers)) or "none"
-        return Reply(f"{done} stop {shown}", {name: numbers})
-
-    return Command(
-        name,
-        usage,
-        f"{name} stops",
-        run,
-        shows="line",
-        argument=Argument.STOP_NUMBER,
-        choices=("all",),
-        required=True,
-    )
+def _with_each(
+    session: Session, text: str, name: str, done: str, act: Callable[[Stop], None]
+) -> Reply:
+    """Do something with each of the stops that the argument of the command `name` gives."""
+    chosen = _chosen(session, text, f"{name} N | all")
+    for stop in chosen:
+        act(stop)
+    numbers = [stop.number for stop in chosen]
+    shown = ", ".join(map(str, numbers)) or "none"
+    return Reply(f"{done} stop {shown}", {name: numbers})
 
 
-def _delete(session: Session, stop: Stop) -> None:
-    session.stops.delete(stop.number)
+def run_delete(session: Session, text: str) -> Reply:
+    return _with_each(session, text, "delete", "deleted", lambda s: session.stops.delete(s.number))
 
 
-def _enable(_console: Session, stop: Stop) -> None:
-    stop.enabled = True
+def run_enable(session: Session, text: str) -> Reply:
+    return _with_each(session, text, "enable", "enabled", lambda s: setattr(s, "enabled", True))
 
 
-def _disable(_console: Session, stop: Stop) -> None:
-    stop.enabled = False
+def run_disable(session: Session, text: str) -> Reply:
+    return _with_each(session, text, "disable", "disabled", lambda s: setattr(s, "enabled", False))
 
 
-def _ignore(session: Session, text: str) -> Reply:
+def run_ignore(session: Session, text: str) -> Reply:
     usage = "ignore N COUNT"
     number, _, count = text.partition(" ")
     stop = _stop(session, number, usage)
@@ -167,48 +155,3 @@ def _ignore(session: Session, text: str) -> Reply:
         raise DebuggerError("how many times?", hint=f"usage: {usage}")
     stop.ignored = count_of(count.strip(), usage)
     return Reply(f"stop {stop.number} ignores its next {stop.ignored} hits", _data(stop))
-
-
-STOPPING = [
-    Command(
-        "break",
-        "break NODE [forward|backward|update] [if EXPR] | RULE | ...",
-        "stop at a node, on a condition, or when something goes wrong",
-        _break,
-        (Key("b", "break {node} ", "set a stop at the node under the cursor", asks=True),),
-        "A condition is tested wherever all it names is computed. `help break moments`, "
-        "`help break conditions`, `help break changes` and `help break health` list all forms.",
-        shows="line",
-        argument=Argument.TRIGGER,
-        required=True,
-    ),
-    Command(
-        "tbreak",
-        "tbreak ...",
-        "like break, but met only once",
-        _tbreak,
-        shows="line",
-        argument=Argument.TRIGGER,
-        required=True,
-    ),
-    Command(
-        "stops",
-        "stops",
-        "list all stops and how often each was met",
-        _stops,
-        aliases=("info breakpoints", "info break", "info b"),
-        shows="text",
-    ),
-    _each("delete", "deleted", _delete),
-    _each("enable", "enabled", _enable),
-    _each("disable", "disabled", _disable),
-    Command(
-        "ignore",
-        "ignore N COUNT",
-        "ignore the next COUNT hits of a stop",
-        _ignore,
-        shows="line",
-        argument=Argument.STOP_NUMBER,
-        required=True,
-    ),
-]

@@ -5,39 +5,23 @@ The app builds its key bindings, palette and help screen from it.
 
 from __future__ import annotations
 
-from mfdebug.core.commands.aten import ATEN
-from mfdebug.core.commands.branch import BRANCHING
-from mfdebug.core.commands.command import Command, find_in, short_forms
-from mfdebug.core.commands.demo import DEMONSTRATING
-from mfdebug.core.commands.detach import DETACHING
-from mfdebug.core.commands.draw import DRAW
-from mfdebug.core.commands.edit import EDITING
-from mfdebug.core.commands.files import CLOSING
-from mfdebug.core.commands.help import help_command
-from mfdebug.core.commands.look import LOOKING
-from mfdebug.core.commands.modules import MODULES
-from mfdebug.core.commands.move import MOVING
-from mfdebug.core.commands.order import ORDERING
-from mfdebug.core.commands.plots import PLOTTING
-from mfdebug.core.commands.quiz import PREDICTING
-from mfdebug.core.commands.screen import COLOURING
-from mfdebug.core.commands.session import SCRIPTING
-from mfdebug.core.commands.stop import STOPPING
-from mfdebug.core.commands.unroll import UNROLLING
+from mfdebug.core.commands.command import Command, short_forms
+from mfdebug.core.commands.rows import change, demos, files, look, move, program, quiz, stop
+from mfdebug.core.timeline.debugger import DebuggerError
+from miniflow.errors import nearest
 
-COMMANDS: dict[str, Command] = {}
 # By purpose, as on the help screen.
-GROUPS: dict[str, list[Command]] = {
-    "move": [*MOVING, *ORDERING],
-    "stop": STOPPING,
-    "look": [*LOOKING, *PLOTTING, MODULES, DRAW],
-    "change": [*EDITING, *UNROLLING, *BRANCHING],
-    "quiz": PREDICTING,
-    "demos": DEMONSTRATING,
-    "program": [*DETACHING, ATEN],
-    "files, help, quit": [*SCRIPTING, help_command(COMMANDS), *COLOURING, *CLOSING],
+GROUPS = {
+    "move": move.ROWS,
+    "stop": stop.ROWS,
+    "look": look.ROWS,
+    "change": change.ROWS,
+    "quiz": quiz.ROWS,
+    "demos": demos.ROWS,
+    "program": program.ROWS,
+    "files, help, quit": files.ROWS,
 }
-COMMANDS.update((row.name, row) for commands in GROUPS.values() for row in commands)
+COMMANDS = {row.name: row for commands in GROUPS.values() for row in commands}
 
 # Other names of commands.
 ALIASES = {alias: command.name for command in COMMANDS.values() for alias in command.aliases}
@@ -59,4 +43,13 @@ def split(line: str) -> tuple[str, str]:
 
 def find(word: str) -> Command:
     """Return the command named `word`, or the only one whose name starts with it."""
-    return find_in(COMMANDS, word)
+    if word in COMMANDS:
+        return COMMANDS[word]
+    begun = [name for name in COMMANDS if name.startswith(word)]
+    if len(begun) == 1:
+        return COMMANDS[begun[0]]
+    if begun:
+        raise DebuggerError(f"{word!r} could be {' or '.join(begun)}")
+    raise DebuggerError(
+        f"there is no command {word!r}", hint=nearest(word, COMMANDS) or "see: help"
+    )

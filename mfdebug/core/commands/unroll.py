@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mfdebug.core.commands.command import Argument, Command, Key
+from mfdebug.core.commands.rows.change import UNROLL
 from mfdebug.core.commands.status import status
 from mfdebug.core.expressions.parser import take_entry
 from mfdebug.core.session.reply import Reply
@@ -13,16 +13,15 @@ from mfdebug.core.timeline.unrolled import UnrolledDebugger, carry
 from miniflow.ops.recurrent import Recurrent
 from miniflow.text.lists import series
 
-_USAGE = "unroll NODE [on | off]"
 _SWITCHES = ("", "on", "off")
 
 
-def _unroll(session: Session, text: str) -> Reply:
+def run_unroll(session: Session, text: str) -> Reply:
     debugger = session.debugger
     entry, switch = take_entry(text, debugger.graph.by_name)
     switch = switch.strip()
     if switch not in _SWITCHES:
-        raise DebuggerError(f"{switch[:40]!r} is not understood", hint=f"usage: {_USAGE}")
+        raise DebuggerError(f"{switch[:40]!r} is not understood", hint=f"usage: {UNROLL}")
     name = debugger.graph.nodes[node_or_error(debugger.graph, entry.node)].label
     if not isinstance(debugger, ComputedDebugger):
         raise DebuggerError(
@@ -61,18 +60,3 @@ def _shown(session: Session, debugger: ComputedDebugger, layer: str, *, unrolls:
         words += f"; left out: {series([edit.words for edit in left], ', ')}"
     data = {"unrolled": layers, "without": [edit.words for edit in left]}
     return Reply(f"{words}\n{status(target)}", data)
-
-
-UNROLLING = [
-    Command(
-        "unroll",
-        _USAGE,
-        "show a recurrent layer as its own nodes, or as one again",
-        _unroll,
-        (Key("U", "unroll {node}", "a recurrent layer as its own nodes, and back"),),
-        "The moment, all numbers and the edits are kept; an edit that cannot be kept is named.",
-        argument=Argument.LAYER,
-        required=True,
-        shows="line",
-    ),
-]

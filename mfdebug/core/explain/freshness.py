@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mfdebug.core.explain.sums import Sums
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.debugger import Contribution, Debugger, Freshness
 from mfdebug.core.timeline.entry_ref import EntryRef, named
 from miniflow.node import Input
 from miniflow.ops.base import shape_text
+
+if TYPE_CHECKING:
+    from mfdebug.core.explain.sums import Sums
 
 
 def made_before(debugger: Debugger, ref: EntryRef, sums: Sums) -> tuple[int, str] | None:

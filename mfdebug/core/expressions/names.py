@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from typing import TYPE_CHECKING
 
-from mfdebug.core.expressions.parser import FUNCTIONS, WORD_MEANINGS, Expression, quoted
+from mfdebug.core.expressions.functions import FUNCTIONS
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.core.timeline.entry_ref import is_summed
 from mfdebug.core.timeline.timeline import NODE_PHASES
+
+if TYPE_CHECKING:
+    from mfdebug.core.expressions.expression import Expression
 
 RESERVED = {"and", "or", "not", "nan", "inf", *FUNCTIONS, *NODE_PHASES}
 
@@ -17,6 +21,11 @@ def typed(name: str) -> str:
     """Return a node's name as typed on a command line: in backquotes if it is not a plain word."""
     plain = re.fullmatch(r"[^\W\d][\w/]*", name) and name not in RESERVED
     return name if plain else quoted(name)
+
+
+def quoted(name: str) -> str:
+    """Return `name` in backquotes, which the parser always takes as that node."""
+    return "`" + name.replace("`", "``") + "`"
 
 
 def word_typed(word: str, names: Collection[str]) -> str:
@@ -29,6 +38,8 @@ def which_is_meant(expression: Expression, debugger: Debugger) -> str:
 
     The note has no entry for a node `cost` that is the cost: both are the same number.
     """
+    from mfdebug.core.expressions.scanner import WORD_MEANINGS
+
     graph = debugger.graph
     same = graph.by_name.get("cost") == graph.cost and not is_summed(debugger)
     notes = [

@@ -53,7 +53,6 @@ __all__ = [
     "Result",
     "parse",
     "parse_entry",
-    "quoted",
     "take_entry",
 ]
 
@@ -93,11 +92,6 @@ def take_entry(text: str, names: Collection[str]) -> tuple[NodeRef, str]:
     parser = _Parser(text[:LONGEST_TEXT], names)
     ref = parser.node_ref()
     return ref, text[parser.source.skip() - 1 :]
-
-
-def quoted(name: str) -> str:
-    """Return `name` in backquotes, which the parser always takes as that node."""
-    return "`" + name.replace("`", "``") + "`"
 
 
 class _Parser:

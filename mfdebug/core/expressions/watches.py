@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import struct
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import Struct
 
-from mfdebug.core.expressions.parser import Expression, ExpressionError, NotComputed, parse
-from mfdebug.core.expressions.present import PresentEnvironment
-from mfdebug.core.format.results import result_text
+from mfdebug.core.expressions.functions import ExpressionError, NotComputed
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, Edit
+
+if TYPE_CHECKING:
+    from mfdebug.core.expressions.expression import Expression
 
 # Numbers kept for each watch.
 MEMORY = 1000
@@ -69,6 +71,10 @@ class Watches:
 
         Raises `ExpressionError` if it can never be evaluated.
         """
+        # Most sessions watch nothing.
+        from mfdebug.core.expressions.parser import parse
+        from mfdebug.core.expressions.present import PresentEnvironment
+
         expression = parse(text, self.debugger.graph.by_name)
         for known in self._watches.values():
             if known.expression.text == expression.text:
@@ -124,6 +130,9 @@ class Watches:
         return [self._reading(watch) for watch in self._watches.values()]
 
     def _reading(self, watch: Watch) -> Reading:
+        from mfdebug.core.expressions.present import PresentEnvironment
+        from mfdebug.core.format.results import result_text
+
         present = PresentEnvironment(self.debugger)
         if not watch.expression.nodes <= present.node_names().keys():
             return self._shown(watch, "not in this graph", known=False)

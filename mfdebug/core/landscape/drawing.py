@@ -8,8 +8,9 @@ import numpy as np
 
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.landscape.landscape import Landing, Landscape, Mark
-from mfdebug.core.plots.chart import SHADES, Chart, Drawing, Line, lines_of
+from mfdebug.core.plots.chart import SHADES, Chart, lines_of
 from mfdebug.core.plots.cost_curve import LARGEST, axis_of
+from mfdebug.core.plots.drawing import Drawing, Line
 from mfdebug.core.plots.row_axis import row_axis_between
 from mfdebug.core.plots.words import MARGIN, together, wrapped
 from miniflow.ops.base import Array

@@ -7,38 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import groupby
-from typing import Literal
 
 import numpy as np
-from msgspec import Struct
 
 from mfdebug.core.plots.dots import ACROSS, BRAILLE, DOWN, Band, Floats
+from mfdebug.core.plots.drawing import Cell, Line, Style
 from mfdebug.core.plots.row_axis import RowAxis
 from mfdebug.core.plots.ticks import Tick, round_ticks
-
-Style = Literal[
-    "axis", "blank", "curve", "shade", "path", "mark", "landing", "point", "wrong", "words"
-]
-Cell = tuple[str, Style]
-Line = list[Cell]
 
 # From the lowest to the highest.
 SHADES = " ░▒▓█"
 NOT_A_NUMBER = "!"
 # Columns of the axis for one label and its distance to the next.
 LABEL = 9
-
-
-class Drawing(Struct, frozen=True):
-    """Lines of characters with styles; `steps` are the SGD steps of the marks, by (x, y)."""
-
-    lines: list[Line]
-    steps: dict[tuple[int, int], int] = {}
-
-    def text(self) -> str:
-        """Return the drawing without its styles."""
-        lines = ("".join(text for text, _ in line) for line in self.lines)
-        return "\n".join(line.rstrip() for line in lines)
 
 
 def lines_of(height: int) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from mfdebug.core.breakpoints.stop import trigger_of
+from mfdebug.core.breakpoints.parser import trigger_of
 from mfdebug.core.expressions.names import typed, word_typed
 from mfdebug.core.session.script import Script
 from mfdebug.core.session.session import Session

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from mfdebug.core.format.table import Part, text_lines
 from mfdebug.core.timeline.entry_ref import EntryRef
+
+if TYPE_CHECKING:
+    from mfdebug.core.format.table import Part
 
 # What a row of a table refers to: a number, or the command line that goes there.
 Target = EntryRef | str
@@ -31,4 +33,6 @@ class Reply(Struct, frozen=True):
 
 def reply_of(*parts: Part, data: Any, subject: Any = None) -> Reply:
     """Return a reply of lines and tables, whose text is as wide as they need."""
+    from mfdebug.core.format.table import text_lines
+
     return Reply("\n".join(text_lines(parts)), data, subject=subject, parts=parts)

@@ -9,19 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from mfdebug.core.breakpoints.breakpoints import Stops
-from mfdebug.core.breakpoints.stop import Stop
-from mfdebug.core.expressions.watches import Watch, Watches
-from mfdebug.core.format.table import Part
-from mfdebug.core.session.plot import Plot
-from mfdebug.core.session.reply import Reply
+from mfdebug.core.expressions.watches import Watches
 from mfdebug.core.session.script import Origin, Script, read_script
-from mfdebug.core.session.transcript import Transcript
 from mfdebug.core.timeline.debugger import START, Debugger, Position, Progress
 from miniflow.graph import Graph
 
 if TYPE_CHECKING:
-    # The quiz is imported when it is on.
+    from mfdebug.core.breakpoints.stop import Stop
+    from mfdebug.core.expressions.watches import Watch
+    from mfdebug.core.format.table import Part
+    from mfdebug.core.quiz.question import Question
     from mfdebug.core.quiz.quiz import Quiz
+    from mfdebug.core.session.plot import Plot
+    from mfdebug.core.session.reply import Reply
+    from mfdebug.core.session.transcript import Transcript
 
 # The most command lines kept for making a demo of the session.
 MOST_ACTIONS = 10_000
@@ -134,6 +135,11 @@ class Session:
             self.debugger = debugger
             self.stops.follow(debugger)
             self.watches.follow(debugger)
+
+    @property
+    def question(self) -> Question | None:
+        """The question about the next moment; None if the quiz is off or asks nothing."""
+        return None if self.quiz is None else self.quiz.ask(self.debugger)
 
     @property
     def state(self) -> SessionState:

@@ -12,7 +12,6 @@ from typing import NamedTuple
 
 import platformdirs
 
-from mfdebug.core.session.replay import session_lines
 from mfdebug.core.session.script import Origin, Script, read_session, session_text, write_whole
 from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import DebuggerError
@@ -146,6 +145,9 @@ class AutoSaver:
         A file of another session, an earlier one or one that runs at the same time, is renamed to
         the previous session.
         """
+        # At the end of a session, not at its start.
+        from mfdebug.core.session.replay import session_lines
+
         lines = session_lines(session)
         if lines == self._saved:
             return

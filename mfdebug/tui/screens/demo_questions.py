@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 
-from mfdebug.core.commands.quiz import open_question
 from mfdebug.core.quiz.question import Question
 from mfdebug.core.quiz.scripted import answer_words, verdict
 from mfdebug.tui.keys import KeyHint, keys_of
@@ -48,7 +47,7 @@ class DemoQuestions(DebugScreen):
 
         Without an answer it is the script's.
         """
-        question = open_question(self.session) if line.startswith(ANSWER) else None
+        question = self.session.question if line.startswith(ANSWER) else None
         if question is None:
             return line
         self._awaited = asyncio.get_running_loop().create_future()
@@ -81,7 +80,7 @@ class DemoQuestions(DebugScreen):
         if self._asked is None and self._awaited is None:
             super().close_stale_question()
         elif self._asked is None:
-            if open_question(self.session) != self.question:
+            if self.session.question != self.question:
                 self.drop_question()
         elif self._asked.moment != self.debugger.moment:
             self.drop_question()

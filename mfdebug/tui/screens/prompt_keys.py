@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from textual.widgets import Input as TextInput
 
-from mfdebug.core.commands.completion import completions
 from mfdebug.core.session.session import Session
 from mfdebug.tui.autoplay import Autoplay
 from mfdebug.tui.finder import Finder
 from mfdebug.tui.screens.panel_keys import PanelKeys
-from mfdebug.tui.widgets.completion_list import CompletionList
-from mfdebug.tui.widgets.prompt import Prompt
 from miniflow.errors import MiniflowError
+
+if TYPE_CHECKING:
+    from mfdebug.tui.widgets.completion_list import CompletionList
+    from mfdebug.tui.widgets.prompt import Prompt
 
 
 class PromptKeys(PanelKeys):
@@ -33,6 +36,10 @@ class PromptKeys(PanelKeys):
     def prompt(self) -> Prompt:
         """Return the prompt; mount it at the first call."""
         if self._prompt is None:
+            from mfdebug.core.commands.completion import completions
+            from mfdebug.tui.widgets.completion_list import CompletionList
+            from mfdebug.tui.widgets.prompt import Prompt
+
             listed = CompletionList(id="completions")
             self._prompt = Prompt(lambda line: completions(self.session, line), listed, id="prompt")
             self._prompt.display = False
@@ -53,7 +60,7 @@ class PromptKeys(PanelKeys):
 
     def on_input_changed(self, event: TextInput.Changed) -> None:
         """Go to the first match while a search is typed."""
-        if isinstance(event.input, Prompt) and event.input.display:
+        if event.input is self._prompt and event.input.display:
             self._show_found(self.finder.typed(event.value))
 
     def _show_found(self, changed: bool) -> None:

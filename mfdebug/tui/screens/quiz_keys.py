@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING
 
 from textual.widgets import Input as TextInput
 
-from mfdebug.core.commands.quiz import open_question
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.keys import keys_of
 from mfdebug.tui.screens.prompt_keys import PromptKeys
-from mfdebug.tui.widgets.quiz_panel import QuizPanel
 from miniflow.errors import MiniflowError
 
 if TYPE_CHECKING:
     from mfdebug.core.quiz.question import Question
+    from mfdebug.tui.widgets.quiz_panel import QuizPanel
 
 ASKING = "asking"
 
@@ -43,7 +42,7 @@ class QuizKeys(PromptKeys):
     async def step_in_quiz(self, count: int) -> None:
         """Step `count` moments, but stop at the first that the quiz asks about, and ask."""
         for _ in range(count):
-            if question := open_question(self.session):
+            if question := self.session.question:
                 self.open_question(question)
                 return
             before = self.debugger.moment
@@ -95,14 +94,15 @@ class QuizKeys(PromptKeys):
     def close_stale_question(self) -> None:
         """Close the question if it is no longer about the next moment."""
         question = self.question
-        if question is not None and open_question(self.session) != question:
+        if question is not None and self.session.question != question:
             self.close_question()
 
     def on_descendant_focus(self) -> None:
         """Keep the focus where the answer is typed, also if a panel is clicked."""
-        quiz = self.panels.quiz
-        if self.question is not None and not isinstance(self.focused, TextInput | QuizPanel):
-            self.call_later(self.set_focus, quiz)
+        if self.question is None or isinstance(self.focused, TextInput):
+            return
+        if self.focused is not self.panels.quiz:
+            self.call_later(self.set_focus, self.panels.quiz)
 
     async def on_quiz_panel_answered(self, event: QuizPanel.Answered) -> None:
         """Judge the answer; without one, skip the question."""

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from textual.screen import Screen
 
 from mfdebug.config.bindings import Keys
-from mfdebug.core.commands.help_topics import TOPICS
 from mfdebug.core.commands.interpreter import command_of
-from mfdebug.core.commands.quiz import ON
-from mfdebug.core.format.table import Part, Table
 from mfdebug.core.session.reply import Reply
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.keys import with_keys
 from mfdebug.tui.screens.on_demand import help_screen, text_screen, why_screen
 from mfdebug.tui.widgets.message_line import Tone
+
+if TYPE_CHECKING:
+    from mfdebug.core.format.table import Part
 
 
 class View(NamedTuple):
@@ -27,7 +27,7 @@ class View(NamedTuple):
 
 
 def _with_keys(part: Part, keys: Keys) -> Part:
-    return part if isinstance(part, Table) else with_keys(part, keys)
+    return with_keys(part, keys) if isinstance(part, str) else part
 
 
 def view_of(line: str, reply: Reply, debugger: Debugger, keys: Keys) -> View:
@@ -36,6 +36,8 @@ def view_of(line: str, reply: Reply, debugger: Debugger, keys: Keys) -> View:
         return View(message=reply.stopped, tone="stop")
     command = command_of(line)
     if command is not None and command.name == "help":
+        from mfdebug.core.commands.help_topics import TOPICS
+
         asked = line.partition(" ")[2].strip()
         if not asked or reply.subject in TOPICS:
             return View(help_screen(keys, topic=reply.subject or ""))
@@ -46,13 +48,15 @@ def view_of(line: str, reply: Reply, debugger: Debugger, keys: Keys) -> View:
     if command.name == "why":
         return View(why_screen(debugger, reply.subject))
     if command.name == "quiz" and reply.data["quiz"] == "on":
+        from mfdebug.core.commands.quiz import ON
+
         # The question is asked in a panel that hides the answer.
         return View(message=f"{ON}; {keys.name('step')} asks")
     lines = reply.text.split("\n")
     is_log = command.shows == "log"
     is_text = is_log or command.shows == "text"
     is_text |= command.name in ("print", "quiz") and len(lines) > 1
-    if is_text or (reply.parts and isinstance(reply.parts[0], Table) and len(lines) > 1):
+    if is_text or (reply.parts and not isinstance(reply.parts[0], str) and len(lines) > 1):
         parts: list[Part] = [*(reply.parts or lines)]
         if command.name == "help":
             parts.append(f"  keys: {keys.of_command(reply.subject) or 'none'}")

@@ -39,15 +39,10 @@ class ModuleList(LinesView):
         super().__init__(id=id)
         self._modules = modules
 
-    @property
-    def has_rows(self) -> bool:
-        """Whether there is anything to show."""
-        return bool(self._modules.rows)
-
     def show(self) -> None:
         """Show the rows that were read last."""
         width, height = self.line_width, self.size.height
-        if not width or not height or not self.has_rows:
+        if not width or not height or not self._modules.rows:
             return
         table = self._modules.table(height - 1)
         labels = [row.cells[3] for row in table.rows]

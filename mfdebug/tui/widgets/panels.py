@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -11,7 +12,6 @@ from textual.events import DescendantFocus
 from textual.geometry import Size
 from textual.widget import Widget
 
-from mfdebug.core.commands.live_modules import LiveModules
 from mfdebug.core.session.session import Session
 from mfdebug.tui.run_progress import RunProgress
 from mfdebug.tui.widgets.arrangement import (
@@ -24,20 +24,21 @@ from mfdebug.tui.widgets.arrangement import (
 from mfdebug.tui.widgets.circuit import CircuitView
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.legend import Legend
-from mfdebug.tui.widgets.module_list import ModuleList
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.output_list import OutputList
 from mfdebug.tui.widgets.panel import Panel, show_all
 from mfdebug.tui.widgets.panel_title import PanelTitle
 from mfdebug.tui.widgets.plot_panel import PlotPanel
-from mfdebug.tui.widgets.quiz_panel import QuizPanel
 from mfdebug.tui.widgets.shown_node import ShownNode
 from mfdebug.tui.widgets.stop_list import StopList
 from mfdebug.tui.widgets.watch_list import WatchList
 
 if TYPE_CHECKING:
+    from mfdebug.core.commands.live_modules import LiveModules
     from mfdebug.core.quiz.question import Question
+    from mfdebug.tui.widgets.module_list import ModuleList
+    from mfdebug.tui.widgets.quiz_panel import QuizPanel
 
 # The lines of the screen around the panels.
 AROUND = 3
@@ -55,14 +56,13 @@ class Panels(Horizontal):
         id: str | None = None,  # noqa: A002
     ) -> None:
         super().__init__(id=id)
-        self.modules = ModuleList(modules, id="modules")
+        self._live_modules = modules
         debugger = session.debugger
         self.order = OrderTree(debugger, session.stops, id="order")
         self._legend = Legend(len(debugger.graph), id="legend")
         self.watches = WatchList(session.watches, id="watches")
         self.stops = StopList(session.stops, id="stops")
         self.node = NodePanel(debugger, id="node")
-        self.quiz = QuizPanel(id="quiz")
         self.circuit = CircuitView(
             debugger, lambda: self.node.node, self.order.scopes, id="circuit"
         )
@@ -100,6 +100,20 @@ class Panels(Horizontal):
         self._focused_at_start: Widget = self.order
         # Which of order and circuit had the focus last.
         self._list: Widget = self.order
+
+    @cached_property
+    def modules(self) -> ModuleList:
+        """The modules of a running program, mounted when there is something to show."""
+        from mfdebug.tui.widgets.module_list import ModuleList
+
+        return ModuleList(self._live_modules, id="modules")
+
+    @cached_property
+    def quiz(self) -> QuizPanel:
+        """The panel of the quiz, mounted at its first question."""
+        from mfdebug.tui.widgets.quiz_panel import QuizPanel
+
+        return QuizPanel(id="quiz")
 
     def compose(self) -> ComposeResult:
         """Order, circuit and node side by side; what has nothing to show yet is mounted later."""
@@ -158,7 +172,7 @@ class Panels(Horizontal):
 
     def show_modules(self, *, running: bool) -> None:
         """Show the modules of a program in place of the present moment while it is running."""
-        shown = running and self.modules.has_rows
+        shown = running and bool(self._live_modules.rows)
         if shown != self.screen.has_class("running"):
             if shown:
                 if not self.modules.is_attached:

@@ -20,7 +20,7 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.timer import Timer
 
-from mfdebug.core.plots.chart import Drawing
+from mfdebug.core.plots.drawing import Drawing
 from mfdebug.core.plots.words import MARGIN
 from mfdebug.core.session.plot import Plot
 from mfdebug.core.session.session import Session
