@@ -46,6 +46,7 @@ from miniflow.errors import MiniflowError
 ONE_STEP = "step {n}"
 # What a step explains and shows: a hundred modules, which would make the first frame later.
 NEEDED_BY_KEYS = (
+    "mfdebug.core.commands.move",
     "mfdebug.core.explain.moment_text",
     "mfdebug.core.explain.ops.families",
     "mfdebug.tui.widgets.node_content",

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import json
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from mfdebug.core import commands
 from mfdebug.core.commands.completion import complete
 from mfdebug.core.commands.interpreter import check_known, open_session
 from mfdebug.core.commands.status import status
@@ -46,6 +49,19 @@ def refused(graph: str, *lines: str) -> str:
     with pytest.raises(MiniflowError) as caught:
         said(graph, *lines)
     return str(caught.value)
+
+
+def test_every_command_has_a_function_and_every_function_a_command() -> None:
+    of_rows = {(c.module, f"run_{c.name.replace('-', '_')}") for c in COMMANDS.values()}
+    found = {
+        (file.stem, name)
+        for file in Path(commands.__path__[0]).glob("*.py")
+        for name, _ in inspect.getmembers(
+            import_module(f"{commands.__name__}.{file.stem}"), inspect.isfunction
+        )
+        if name.startswith("run_") and name not in ("run_line", "run_script")
+    }
+    assert of_rows == found
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from mfdebug.core.expressions.names import quoted
 from mfdebug.core.expressions.parser import (
     WORDS,
     Environment,
@@ -25,7 +26,6 @@ from mfdebug.core.expressions.parser import (
     Result,
     parse,
     parse_entry,
-    quoted,
     take_entry,
 )
 from tests.support.counting import lines_run
