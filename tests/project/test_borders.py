@@ -38,6 +38,7 @@ NOT_AT_THE_FIRST_SCREEN = {
     "mfdebug.tui.screens.picker",
     "mfdebug.tui.screens.text",
     "mfdebug.tui.screens.why",
+    "mfdebug.tui.widgets.circuit",
     "mfdebug.tui.widgets.module_list",
     "mfdebug.tui.widgets.prompt",
     "mfdebug.tui.widgets.quiz_panel",

@@ -26,7 +26,7 @@ from tests.support.sizes import pick
 
 
 def view(driver: Driver) -> CircuitView:
-    return driver.screen.query_one(CircuitView)
+    return driver.screen.panels.circuit
 
 
 def circuit(driver: Driver) -> Circuit:

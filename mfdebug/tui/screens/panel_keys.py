@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from mfdebug.tui.command_screen import CommandScreen
 from mfdebug.tui.keys import keys_of
-from mfdebug.tui.widgets.circuit import CircuitView
 from mfdebug.tui.widgets.message_line import MessageLine, Tone
 from mfdebug.tui.widgets.panels import Panels
 
 if TYPE_CHECKING:
+    from mfdebug.tui.widgets.circuit import CircuitView
     from mfdebug.tui.widgets.tensor_view import View
 
 # What the key that changes the view says.
@@ -55,8 +55,9 @@ class PanelKeys(CommandScreen):
     def action_zoom(self) -> None:
         """Give the panel with the focus the whole screen, or the node's; or show all again."""
         panels = self.panels
-        own = (name for name in ("circuit", "plot") if self.focused is panels.zoomable[name])
-        panels.zoom("" if panels.zoomed else next(own, "node"))
+        focused = None if self.focused is None else self.focused.id
+        own = focused if focused in ("circuit", "plot") else "node"
+        panels.zoom("" if panels.zoomed else own)
         self._say_zoomed()
 
     def _say_zoomed(self) -> None:

@@ -21,7 +21,6 @@ from mfdebug.tui.widgets.arrangement import (
     Arrangement,
     arrange,
 )
-from mfdebug.tui.widgets.circuit import CircuitView
 from mfdebug.tui.widgets.cost_plot import CostPlot
 from mfdebug.tui.widgets.legend import Legend
 from mfdebug.tui.widgets.node_panel import NodePanel
@@ -37,11 +36,16 @@ from mfdebug.tui.widgets.watch_list import WatchList
 if TYPE_CHECKING:
     from mfdebug.core.commands.live_modules import LiveModules
     from mfdebug.core.quiz.question import Question
+    from mfdebug.tui.widgets.circuit import CircuitView
     from mfdebug.tui.widgets.module_list import ModuleList
     from mfdebug.tui.widgets.quiz_panel import QuizPanel
 
 # The lines of the screen around the panels.
 AROUND = 3
+# The panels that can have the whole screen, in the order in which a key shows them.
+ZOOMABLE = ("node", "cost", "plot", "circuit", "order")
+# Those in which one walks through the graph.
+LISTS = ("order", "circuit")
 
 
 class Panels(Horizontal):
@@ -63,9 +67,6 @@ class Panels(Horizontal):
         self.watches = WatchList(session.watches, id="watches")
         self.stops = StopList(session.stops, id="stops")
         self.node = NodePanel(debugger, id="node")
-        self.circuit = CircuitView(
-            debugger, lambda: self.node.node, self.order.scopes, id="circuit"
-        )
         self.cost = CostPlot(debugger, id="cost")
         self.plot = PlotPanel(session, id="plot")
         self.output = OutputList(session.printed or list, id="output")
@@ -76,30 +77,21 @@ class Panels(Horizontal):
         self._crowded = False
         self.order.roomy = self.node.roomy = self.cost.roomy = roomy
         self.shown = ShownNode(debugger, self.order, self.node)
-        self._panels: tuple[Panel, ...] = (
-            self.order,
-            self.watches,
-            self.stops,
-            self.circuit,
-            self.node,
-            self.cost,
-            self.plot,
-            self.output,
-        )
-        # The panels that can have the whole screen, in the order in which a key shows them.
-        self.zoomable: dict[str, Widget] = {
-            "node": self.node,
-            "cost": self.cost,
-            "plot": self.plot,
-            "circuit": self.circuit,
-            "order": self.order,
-        }
-        # The one that has it, or "".
+        self._debugger = debugger
+        # The panel that has the whole screen, or "".
         self.zoomed = ""
         self._focused_before: Widget | None = None
         self._focused_at_start: Widget = self.order
         # Which of order and circuit had the focus last.
         self._list: Widget = self.order
+
+    @cached_property
+    def circuit(self) -> CircuitView:
+        """The drawn graph, mounted when it is first shown."""
+        from mfdebug.tui.widgets.circuit import CircuitView
+
+        shown = self.node
+        return CircuitView(self._debugger, lambda: shown.node, self.order.scopes, id="circuit")
 
     @cached_property
     def modules(self) -> ModuleList:
@@ -124,7 +116,6 @@ class Panels(Horizontal):
         with Container(id="work"):
             with Vertical(id="drawing"):
                 yield PanelTitle("circuit")
-                yield self.circuit
             with Vertical(id="right"):
                 yield PanelTitle("node")
                 yield self.node
@@ -148,9 +139,15 @@ class Panels(Horizontal):
         if self.cost.is_mounted:
             self.show_plot_if_it_fits()
         self._mount_wanted()
-        show_all(self._panels)
+        show_all((*self._graph, self.watches, self.stops))
+        show_all((self.node, self.cost, self.plot, self.output))
         self._fit_legend()
         self.draw_titles()
+
+    @property
+    def _graph(self) -> tuple[Panel, ...]:
+        """The panels on the screen that show the graph."""
+        return (self.order, self.circuit) if self.shows_circuit else (self.order,)
 
     def show_output(self) -> None:
         """Show what the program has printed, also while it runs."""
@@ -189,24 +186,29 @@ class Panels(Horizontal):
             self.modules.show()
 
     def zoom(self, panel: str) -> None:
-        """Give one of the `zoomable` panels the whole screen; "" shows all panels again."""
+        """Give one of the `ZOOMABLE` panels the whole screen; "" shows all panels again."""
         if not self.zoomed:
             self._focused_before = self.screen.focused
         self.zoomed = panel
         self.node.zoomed = panel == "node"
         self.cost.zoomed = panel
-        for name in self.zoomable:
+        for name in ZOOMABLE:
             self.screen.set_class(name == panel, f"zoom-{name}")
         self.arrange_circuit()
         before = self._focused_before
         if before in (self.cost, self.plot) and not before.display:
             before = self._list
-        self.screen.set_focus(self.zoomable.get(panel, before))
+        self.screen.set_focus(self.panel_named(panel) if panel else before)
         # On a narrow screen either the order or the node is shown.
         at_node = self.screen.focused in (self.node, self.cost, self.plot)
         self.screen.set_class(at_node, "at-node")
         self.node.show()
         self.call_after_refresh(self.draw_titles)
+
+    def panel_named(self, name: str) -> Widget:
+        """Return one of the `ZOOMABLE` panels."""
+        panel: Widget = getattr(self, name)
+        return panel
 
     def zoom_next(self) -> None:
         """Give the next panel the whole screen."""
@@ -215,7 +217,7 @@ class Panels(Horizontal):
             "plot": self.plot.wanted,
             "circuit": self._arrangement.mode != "hidden",
         }
-        names = [name for name in self.zoomable if has.get(name, True)]
+        names = [name for name in ZOOMABLE if has.get(name, True)]
         after = names.index(self.zoomed) + 1 if self.zoomed in names else 0
         self.zoom(names[after % len(names)])
 
@@ -252,13 +254,13 @@ class Panels(Horizontal):
         """Focus a panel; return whether it is at the right, beside the order."""
         # Not `Widget.focus`, which waits for a refresh.
         self.screen.set_focus(panel)
-        return panel not in (self.order, self.circuit)
+        return panel.id not in LISTS
 
     def on_panel_title_clicked(self, event: PanelTitle.Clicked) -> None:
         """Focus the panel whose title was clicked; clicked twice, zoom it or show all again."""
         panel = self.query_one(f"#{event.panel}", Widget)
         asks = self.quiz.is_attached and self.quiz.display
-        if event.twice and event.panel in self.zoomable and not asks:
+        if event.twice and event.panel in ZOOMABLE and not asks:
             self.zoom("" if self.zoomed else event.panel)
         elif panel in self.ring:
             self.focus_panel(panel)
@@ -269,7 +271,7 @@ class Panels(Horizontal):
 
     def focus_shown(self) -> None:
         """Focus the panel that has the whole screen, or the order."""
-        self.focus_panel(self.zoomable.get(self.zoomed, self._list))
+        self.focus_panel(self.panel_named(self.zoomed) if self.zoomed else self._list)
 
     def _keep_focus(self) -> None:
         """Focus a panel that is there, if the focused one has been hidden."""
@@ -278,7 +280,7 @@ class Panels(Horizontal):
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
         """Remember which of order and circuit has the focus."""
-        if event.widget in (self.order, self.circuit):
+        if event.widget.id in LISTS:
             self._list = event.widget
 
     # The plot ----------------------------------------------------------------------------
@@ -334,7 +336,9 @@ class Panels(Horizontal):
         width, height = screen or self.screen.size
         height = max(1, height - AROUND)
         listed = self.order.listed_width
-        found = arrange(width, height, self._wished, self.circuit.fits, listed=listed)
+        found = arrange(
+            width, height, self._wished, lambda *room: self.circuit.fits(*room), listed=listed
+        )
         self._arrangement = found
         for mode in ("alone", "beside", "joined"):
             self.screen.set_class(not self.zoomed and mode == found.mode, f"circuit-{mode}")
@@ -342,6 +346,8 @@ class Panels(Horizontal):
         for name, cells in zip(("#left", "#right"), columns, strict=True):
             self.query_one(name).styles.width = cells or None
         rows, drawing = 0, self.query_one("#drawing")
+        if self.shows_circuit and not self.circuit.is_attached:
+            drawing.mount(self.circuit)
         if self.zoomed == "circuit":
             self.circuit.use_room(width, height - 1)
         elif self.shows_circuit:
@@ -388,14 +394,14 @@ class Panels(Horizontal):
 
     def show_node(self) -> None:
         """Show another node at the same moment."""
-        show_all((self.order, self.circuit, self.node))
+        show_all((*self._graph, self.node))
         self.draw_titles()
 
     def on_order_tree_selected(self, event: OrderTree.Selected) -> None:
         """Show the node under the cursor of the order."""
         self.node.node = event.node
         self.order.show_cursor()
-        show_all((self.circuit, self.node))
+        show_all((*self._graph[1:], self.node))
         self.draw_titles()
 
     def on_node_panel_entry_chosen(self) -> None:
