@@ -59,7 +59,8 @@ def _check_sizes(graph: Structure, shapes: list[Shape]) -> None:
         if size > limits.NUMBERS or len(shape) > limits.AXES:
             count -= _check_large(graph, shapes, shape)
         total += size * count
-    if any(kind.recurrent for kind in set(map(type, graph.nodes))):
+    kinds: set[Any] = set(map(type, graph.nodes))
+    if any(kind.recurrent for kind in kinds):
         pairs = zip(graph.nodes, shapes, strict=True)
         steps = sum(shape[-3] for node, shape in pairs if node.recurrent)
         if steps > limits.STEPS:
