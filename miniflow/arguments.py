@@ -13,6 +13,7 @@ from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
+from msgspec.structs import force_setattr
 
 from miniflow import limits
 from miniflow.errors import FeedError, GraphError, printable
@@ -87,10 +88,10 @@ SGD_STEPS = Range(whole=True, least=0, most=2**53)
 
 
 def check_fields(instance: Any, ranges: Mapping[str, Range]) -> None:
-    """Check the fields of a frozen dataclass, and convert NumPy numbers to plain ones."""
+    """Check the fields of frozen settings, and convert NumPy numbers to plain ones."""
     for name, allowed in ranges.items():
         value = allowed.check(getattr(instance, name), name, type(instance).__name__)
-        object.__setattr__(instance, name, value)
+        force_setattr(instance, name, value)
 
 
 def as_numbers(value: Any, where: str) -> np.ndarray[Any, Any]:

@@ -11,9 +11,10 @@ print(w.value)  # 2.0000...
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -23,91 +24,95 @@ from miniflow.errors import GraphError
 from miniflow.graph import Graph
 from miniflow.node import Input, Node
 from miniflow.node import scope as scope
-from miniflow.training.groups import Group as Group
-from miniflow.training.optimizers import SGD as SGD
-from miniflow.training.optimizers import Adagrad as Adagrad
-from miniflow.training.optimizers import Adam as Adam
-from miniflow.training.optimizers import AdamW as AdamW
-from miniflow.training.optimizers import Momentum as Momentum
-from miniflow.training.optimizers import RMSProp as RMSProp
-from miniflow.training.schedules import Constant as Constant
-from miniflow.training.schedules import Cosine as Cosine
-from miniflow.training.schedules import StepDecay as StepDecay
+from miniflow.registry import FUNCTIONS
 
-# Lower-case aliases: each creates a node of that class.
-maximum = ops.Max
-minimum = ops.Min
-exp = ops.Exp
-log = ops.Log
-sqrt = ops.Sqrt
-sin = ops.Sin
-cos = ops.Cos
-erf = ops.Erf
-reciprocal = ops.Reciprocal
-clip = ops.Clip
-where = ops.Where
-equal = ops.Equal
-less = ops.Less
-less_or_equal = ops.LessOrEqual
-greater = ops.Greater
-greater_or_equal = ops.GreaterOrEqual
-detach = ops.Detach
-cast = ops.Cast
-attention = ops.Attention
-matmul = ops.MatMul
-linear = ops.Linear
-concat = ops.Concat
-conv = ops.Conv
-conv_transpose = ops.ConvTranspose
-max_pool = ops.MaxPool
-average_pool = ops.AveragePool
-adaptive_max_pool = ops.AdaptiveMaxPool
-adaptive_average_pool = ops.AdaptiveAveragePool
-sigmoid = ops.Sigmoid
-tanh = ops.Tanh
-relu = ops.ReLU
-leaky_relu = ops.LeakyReLU
-softplus = ops.Softplus
-gelu = ops.GELU
-silu = ops.SiLU
-elu = ops.Elu
-selu = ops.Selu
-prelu = ops.PRelu
-hard_sigmoid = ops.HardSigmoid
-softmax = ops.Softmax
-var = ops.Var
-norm = ops.Norm
-logsumexp = ops.LogSumExp
-prod = ops.Prod
-cumsum = ops.CumSum
-argmax = ops.ArgMax
-take = ops.Take
-expand = ops.Expand
-tile = ops.Tile
-pad = ops.Pad
-resize = ops.Resize
-stack = ops.Stack
-squeeze = ops.Squeeze
-unsqueeze = ops.Unsqueeze
-log_softmax = ops.LogSoftmax
-nll = ops.NLL
-kl = ops.KL
-huber = ops.Huber
-hinge = ops.Hinge
-layer_norm = ops.LayerNorm
-rms_norm = ops.RMSNorm
-group_norm = ops.GroupNorm
-instance_norm = ops.InstanceNorm
-batch_norm = ops.BatchNorm
-mse = ops.MSE
-mae = ops.MAE
-binary_cross_entropy = ops.BinaryCrossEntropy
-sigmoid_cross_entropy = ops.SigmoidCrossEntropy
-softmax_cross_entropy = ops.SoftmaxCrossEntropy
-dropout = ops.Dropout
-rnn = ops.RNN
-lstm = ops.LSTM
-gru = ops.GRU
+# Functions that make nodes; each is an op's class, whose family is loaded when it is used.
+if TYPE_CHECKING:
+    maximum = ops.Max
+    minimum = ops.Min
+    exp = ops.Exp
+    log = ops.Log
+    sqrt = ops.Sqrt
+    sin = ops.Sin
+    cos = ops.Cos
+    erf = ops.Erf
+    reciprocal = ops.Reciprocal
+    clip = ops.Clip
+    where = ops.Where
+    equal = ops.Equal
+    less = ops.Less
+    less_or_equal = ops.LessOrEqual
+    greater = ops.Greater
+    greater_or_equal = ops.GreaterOrEqual
+    detach = ops.Detach
+    cast = ops.Cast
+    attention = ops.Attention
+    matmul = ops.MatMul
+    linear = ops.Linear
+    concat = ops.Concat
+    conv = ops.Conv
+    conv_transpose = ops.ConvTranspose
+    max_pool = ops.MaxPool
+    average_pool = ops.AveragePool
+    adaptive_max_pool = ops.AdaptiveMaxPool
+    adaptive_average_pool = ops.AdaptiveAveragePool
+    sigmoid = ops.Sigmoid
+    tanh = ops.Tanh
+    relu = ops.ReLU
+    leaky_relu = ops.LeakyReLU
+    softplus = ops.Softplus
+    gelu = ops.GELU
+    silu = ops.SiLU
+    elu = ops.Elu
+    selu = ops.Selu
+    prelu = ops.PRelu
+    hard_sigmoid = ops.HardSigmoid
+    softmax = ops.Softmax
+    var = ops.Var
+    norm = ops.Norm
+    logsumexp = ops.LogSumExp
+    prod = ops.Prod
+    cumsum = ops.CumSum
+    argmax = ops.ArgMax
+    take = ops.Take
+    expand = ops.Expand
+    tile = ops.Tile
+    pad = ops.Pad
+    resize = ops.Resize
+    stack = ops.Stack
+    squeeze = ops.Squeeze
+    unsqueeze = ops.Unsqueeze
+    log_softmax = ops.LogSoftmax
+    nll = ops.NLL
+    kl = ops.KL
+    huber = ops.Huber
+    hinge = ops.Hinge
+    layer_norm = ops.LayerNorm
+    rms_norm = ops.RMSNorm
+    group_norm = ops.GroupNorm
+    instance_norm = ops.InstanceNorm
+    batch_norm = ops.BatchNorm
+    mse = ops.MSE
+    mae = ops.MAE
+    binary_cross_entropy = ops.BinaryCrossEntropy
+    sigmoid_cross_entropy = ops.SigmoidCrossEntropy
+    softmax_cross_entropy = ops.SoftmaxCrossEntropy
+    dropout = ops.Dropout
+    rnn = ops.RNN
+    lstm = ops.LSTM
+    gru = ops.GRU
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name not in FUNCTIONS:
+            problem = f"module {__name__!r} has no attribute {name!r}"
+            raise AttributeError(problem, name=name, obj=sys.modules[__name__])
+        op = globals()[name] = getattr(ops, FUNCTIONS[name])
+        return op
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *FUNCTIONS})
 
 
 def parameter(value: Any, name: str | None = None) -> Input:

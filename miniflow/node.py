@@ -52,6 +52,8 @@ class Node:
 
     # The library whose function the node is, for one with rules that are not its class's own.
     library: ClassVar[str] = ""
+    # Whether it is a recurrent layer, whose value has a row for each time step.
+    recurrent: ClassVar[bool] = False
     inbound_nodes: list[Node]
     outbound_nodes: list[Node]
     value: Any

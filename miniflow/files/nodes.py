@@ -68,10 +68,12 @@ class NodeLoader:
     def _make_all(self, made: list[Node | None], positions: Iterable[int]) -> list[list[int]]:
         """Fill `made`; return the input indices of each node, in the order of `positions`."""
         forms, index = self.forms, self.index
+        names = dict.fromkeys(form.op for form in forms)
+        ops = {name: OPS[name] for name in names if name in OPS}
         inbound: list[list[int]] = []
         for position in positions:
             form = forms[position]
-            op = OPS.get(form.op)
+            op = ops.get(form.op)
             if op is None:
                 made[position] = self._input(position, form)
                 inbound.append([])

@@ -18,13 +18,9 @@ from miniflow.files.sources import Sources
 from miniflow.files.values import shown
 from miniflow.graph import Graph
 from miniflow.ops.base import Array, shape_text
-from miniflow.training.optimizers import OPTIMIZERS
 from miniflow.training.progress import Progress
 
-KEPT = (
-    *dict.fromkeys(name for kind in OPTIMIZERS.values() for name in kind.keeps),
-    "accumulated",
-)
+KEPT = tuple(name for name in StateForm.__struct_fields__ if name != "sgd_steps")
 
 
 def read_state(form: StateForm, graph: Graph, open_sources: Callable[[], Sources]) -> Progress:

@@ -282,8 +282,8 @@ OpType = TypeVar("OpType", bound=type[Op])
 
 
 def register(op: OpType) -> OpType:
-    """Add an op class to the registry under its class name."""
-    OPS[op.__name__] = op
+    """Add an op class to the registry under its class name; `FAMILIES` has the names of ours."""
+    OPS.enter(op.__name__, op)
     return op
 
 

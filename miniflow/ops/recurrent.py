@@ -44,6 +44,7 @@ class Recurrent(Op):
 
     arity = (5, 6)
     attributes: ClassVar = {"reverse": REVERSE}
+    recurrent = True
     gates: ClassVar[tuple[str, ...]] = ()
     # The names of the initial states, among the inputs after the biases.
     states: ClassVar[tuple[str, ...]] = ("h_0",)

@@ -14,7 +14,6 @@ from miniflow.arguments import as_numbers
 from miniflow.errors import ShapeError
 from miniflow.node import Input
 from miniflow.ops.base import Shape, follows_rules, shape_text
-from miniflow.ops.recurrent import Recurrent
 from miniflow.plans.custom_node import computed_value, run_method
 from miniflow.plans.integers import integer_types
 from miniflow.structure import Structure
@@ -60,9 +59,10 @@ def _check_sizes(graph: Structure, shapes: list[Shape]) -> None:
         if size > limits.NUMBERS or len(shape) > limits.AXES:
             count -= _check_large(graph, shapes, shape)
         total += size * count
-    if any(issubclass(kind, Recurrent) for kind in set(map(type, graph.nodes))):
+    kinds: set[Any] = set(map(type, graph.nodes))
+    if any(kind.recurrent for kind in kinds):
         pairs = zip(graph.nodes, shapes, strict=True)
-        steps = sum(shape[-3] for node, shape in pairs if isinstance(node, Recurrent))
+        steps = sum(shape[-3] for node, shape in pairs if node.recurrent)
         if steps > limits.STEPS:
             raise ShapeError(
                 f"its recurrent layers would have {steps:,} time steps",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 import numpy as np
@@ -16,8 +15,7 @@ from miniflow.training.optimizer import Factors, Optimizer
 from miniflow.training.rules import Rule
 
 
-@dataclass(frozen=True)
-class Adam(Optimizer):
+class Adam(Optimizer, frozen=True):
     """Adam: Kingma and Ba, arXiv:1412.6980, algorithm 1."""
 
     learning_rate: float = 0.001
@@ -97,15 +95,14 @@ class Adam(Optimizer):
         )
 
 
-@dataclass(frozen=True)
-class AdamW(Adam):
+class AdamW(Adam, frozen=True, kw_only=True):
     """Adam with decoupled weight decay: p ← p - lr × λ × p, then Adam's update.
 
     Loshchilov and Hutter, arXiv:1711.05101, algorithm 2, with the learning rate as the multiplier
     of the decay, as PyTorch has it.
     """
 
-    weight_decay: float = field(default=0.01, kw_only=True)
+    weight_decay: float = 0.01
     decoupled: ClassVar[bool] = True
 
     def _shrink(self, out: Array, rate: Array) -> None:
@@ -144,8 +141,7 @@ class AdamW(Adam):
         return (*moments, Rule("p", (own, "-{lr} × {weight_decay} × {p}", change)))
 
 
-@dataclass(frozen=True)
-class RMSProp(Optimizer):
+class RMSProp(Optimizer, frozen=True):
     """The gradient divided by the root of its mean square: Hinton, Coursera lecture 6e, 2012.
 
     v ← β × v + (1 - β) × g²; p ← p - lr × g / (√v + ε), as PyTorch has it.
@@ -190,8 +186,7 @@ class RMSProp(Optimizer):
         return (Rule("v", ("{beta} × {v}", "(1 - {beta}) × {g}^2")), _divided_rule())
 
 
-@dataclass(frozen=True)
-class Adagrad(Optimizer):
+class Adagrad(Optimizer, frozen=True):
     """The gradient divided by the root of the sum of its squares: Duchi et al., JMLR 12, 2011.
 
     v ← v + g²; p ← p - lr × g / (√v + ε).

@@ -7,15 +7,16 @@ without repeating the draws before it.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct, field
 
 from miniflow.errors import FeedError
 from miniflow.ops.base import Array
 from miniflow.text.lists import counted
+from miniflow.training.settings import NamesArguments
 
 Sampling = Literal["all", "epoch", "replacement"]
 SAMPLINGS: tuple[Sampling, ...] = ("all", "epoch", "replacement")
@@ -26,8 +27,7 @@ DRAWS = 256
 DRAWN_ROWS = 2**20
 
 
-@dataclass
-class Data:
+class Data(Struct, metaclass=NamesArguments):
     """Tables that feed inputs by name; row r of each belongs to the same example.
 
     `file`, in `folder`, and `columns` are their source; `standardize` names the tables that were

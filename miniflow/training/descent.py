@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -15,8 +14,7 @@ from miniflow.training.optimizer import Factors, Optimizer
 from miniflow.training.rules import Rule
 
 
-@dataclass(frozen=True)
-class SGD(Optimizer):
+class SGD(Optimizer, frozen=True):
     """Stochastic gradient descent: p ← p - lr × g."""
 
     def piece_calls(
@@ -42,8 +40,7 @@ class SGD(Optimizer):
         return (Rule("p", ("{p}", "-{lr} × {g}")),)
 
 
-@dataclass(frozen=True)
-class Momentum(Optimizer):
+class Momentum(Optimizer, frozen=True):
     """Gradient descent with a velocity: v ← momentum × v + g; p ← p - lr × v.
 
     With `nesterov`, p ← p - lr × (g + momentum × v). Sutskever et al., "On the importance of

@@ -7,19 +7,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from miniflow.ops.base import Array, Calls
 from miniflow.training.rules import Rule
+from miniflow.training.settings import Settings
 
 # PyTorch's `clip_grad_norm_` adds it to the norm.
 NORM_EPSILON = 1e-6
 
 
-@dataclass(frozen=True)
-class Direction:
+class Direction(Settings, frozen=True):
     """The mean gradient of `passes` passes, clipped by value or by norm, + weight_decay × p."""
 
     weight_decay: float = 0.0

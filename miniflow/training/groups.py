@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import fnmatch
 import glob
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import NamedTuple
+
+from msgspec.structs import replace
 
 from miniflow.arguments import LEARNING_RATE, WEIGHT_DECAY, check_fields
 from miniflow.errors import GraphError
 from miniflow.training.optimizer import Optimizer
+from miniflow.training.settings import Settings
 
 
-@dataclass(frozen=True)
-class Group:
+class Group(Settings, frozen=True):
     """The parameters whose names match `names`, a pattern as of file names: `b*`, `layer1/*`.
 
     `rate` multiplies the learning rate, `weight_decay` replaces the optimizer's, and `frozen`
@@ -47,7 +47,7 @@ def treatment_of(label: str, optimizer: Optimizer, groups: Iterable[Group]) -> T
     for group in groups:
         if fnmatch.fnmatchcase(label, group.names):
             if group.weight_decay is not None:
-                optimizer = dataclasses.replace(optimizer, weight_decay=group.weight_decay)
+                optimizer = replace(optimizer, weight_decay=group.weight_decay)
             return Treatment(optimizer, group.rate, group.frozen)
     return Treatment(optimizer)
 

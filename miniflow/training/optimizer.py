@@ -8,13 +8,13 @@ same bits.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 from miniflow.arguments import LEARNING_RATE, WEIGHT_DECAY, Range, check_fields
 from miniflow.ops.base import Array, Calls
 from miniflow.training.direction import Direction
 from miniflow.training.rules import Rule
+from miniflow.training.settings import Settings
 
 Factors = tuple[Array, ...]
 
@@ -24,8 +24,13 @@ Factors = tuple[Array, ...]
 PIECE_BYTES = 512 * 1024
 
 
-@dataclass(frozen=True)
-class Optimizer:
+class _Decaying(Settings, frozen=True, kw_only=True):
+    """It has a weight decay, which is given by name."""
+
+    weight_decay: float = 0.0
+
+
+class Optimizer(_Decaying, frozen=True):
     """Base of the optimizers: a learning rate, weight decay, and state for each parameter.
 
     `weight_decay` λ adds λ × p to the gradient, unless the optimizer is `decoupled`: then its own
@@ -35,7 +40,6 @@ class Optimizer:
     """
 
     learning_rate: float = 0.01
-    weight_decay: float = field(default=0.0, kw_only=True)
     keeps: ClassVar[tuple[str, ...]] = ()
     state_names: ClassVar[tuple[str, ...]] = ()
     ranges: ClassVar[Mapping[str, Range]] = {

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import field
 
 from miniflow.arguments import BATCH_SIZE, CLIP, EVERY, SEED, check_fields
 from miniflow.errors import GraphError, nearest
@@ -13,10 +14,10 @@ from miniflow.training.direction import Direction
 from miniflow.training.groups import Group, Treatment, treatment_of
 from miniflow.training.optimizers import OPTIMIZERS, SGD, Optimizer
 from miniflow.training.schedules import Schedule
+from miniflow.training.settings import Settings
 
 
-@dataclass(frozen=True)
-class Training:
+class Training(Settings, frozen=True):
     """Training settings: the optimizer, how batches of rows are chosen, and how updates are made.
 
     `schedule` multiplies the learning rate. `clip_value` limits each entry of a gradient,
@@ -38,8 +39,10 @@ class Training:
     def __post_init__(self) -> None:
         if not isinstance(self.optimizer, Optimizer):
             known = " or ".join(", ".join(OPTIMIZERS).rsplit(", ", 1))
+            is_class = isinstance(self.optimizer, type)
             raise GraphError(
-                f"optimizer is a {type(self.optimizer).__name__}; it takes {known}",
+                f"optimizer is a {'class' if is_class else type(self.optimizer).__name__}; "
+                f"it takes {known}",
                 where="Training",
                 hint="as in SGD(0.1)",
             )
@@ -84,8 +87,7 @@ class Training:
         return 1.0 if schedule is None else schedule.factor(sgd_step // self.accumulate)
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(Settings, frozen=True):
     """The number of SGD steps taken, and the optimizer's state.
 
     `kept` has an array of the parameter's shape for each name of state and each parameter:

@@ -6,17 +6,15 @@ knows the rate there.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import ClassVar
 
 from miniflow.arguments import EVERY, FRACTION, SGD_STEPS, Range, check_fields
+from miniflow.training.settings import Settings
 
 
-@dataclass(frozen=True)
-class Schedule:
+class Schedule(Settings, frozen=True, kw_only=True):
     """Base of the schedules: a linear warm-up, and then a factor.
 
     In each of the first `warmup` updates the factor is 1/warmup, 2/warmup, ..., 1; the schedule
@@ -24,8 +22,8 @@ class Schedule:
     `GraphError` for a field out of its range.
     """
 
-    warmup: int = field(default=0, kw_only=True)
-    start: int = field(default=0, kw_only=True)
+    warmup: int = 0
+    start: int = 0
     ranges: ClassVar[Mapping[str, Range]] = {"warmup": SGD_STEPS, "start": SGD_STEPS}
 
     def __post_init__(self) -> None:
@@ -42,18 +40,13 @@ class Schedule:
 
     def __str__(self) -> str:
         """Return it as it is typed: `cosine(steps=90, warmup=10)`."""
-        given = ", ".join(
-            f"{field.name}={getattr(self, field.name)!r}"
-            for field in sorted(dataclasses.fields(self), key=lambda field: bool(field.kw_only))
-            if field.name != "start"
-            and (not field.kw_only or getattr(self, field.name) != field.default)
-        )
+        shown = [*type(self).__match_args__, *(["warmup"] if self.warmup else [])]
+        given = ", ".join(f"{field}={getattr(self, field)!r}" for field in shown)
         name = type(self).__name__.lower()
         return f"{name}({given})" if given else name
 
 
-@dataclass(frozen=True)
-class Constant(Schedule):
+class Constant(Schedule, frozen=True):
     """The factor is 1."""
 
     def after(self, updates: int) -> float:
@@ -61,8 +54,7 @@ class Constant(Schedule):
         return 1.0
 
 
-@dataclass(frozen=True)
-class StepDecay(Schedule):
+class StepDecay(Schedule, frozen=True):
     """The rate is multiplied by `decay` every `every` updates."""
 
     every: int = 100
@@ -74,8 +66,7 @@ class StepDecay(Schedule):
         return math.pow(self.decay, updates // self.every)
 
 
-@dataclass(frozen=True)
-class Cosine(Schedule):
+class Cosine(Schedule, frozen=True):
     """Half a cosine from 1 down to `least` in `steps` updates; `least` from then on.
 
     Loshchilov and Hutter, "SGDR", arXiv:1608.03983, equation 5, without restarts.

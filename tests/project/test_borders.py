@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import ast
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.support.fresh_process import loaded_by
 from tests.support.paths import ROOT
 
 # Loaded when they are used: the first screen must not wait for them.
@@ -43,23 +42,21 @@ NOT_AT_THE_FIRST_SCREEN = {
     "mfdebug.tui.widgets.prompt",
     "mfdebug.tui.widgets.quiz_panel",
     "miniflow.files.tensors",
+    "miniflow.functional",
     "miniflow.gradcheck",
     "miniflow.importers",
+    "miniflow.lesson",
+    "miniflow.training.adaptive",
+    "miniflow.unroll",
     "onnx",
     "safetensors",
     "secrets",
     "sqlite3",
     "zipfile",
 }
-
-
-def loaded_by(code: str) -> set[str]:
-    """Return the modules that a fresh process has loaded after `code`."""
-    script = f"import sys\n{code}\nprint('\\n'.join(sys.modules), file=sys.stderr)"
-    done = subprocess.run(
-        [sys.executable, "-c", script], capture_output=True, text=True, cwd=ROOT, check=True
-    )
-    return set(done.stderr.split())
+# All of `miniflow.ops` that opening xor needs: its three families, and what every graph needs.
+OPS_OF_XOR = {"activation", "cost", "linear"}
+OPS_OF_ALL = {"base", "broadcasting", "calls", "composed", "ieee", "lasting"}
 
 
 def modules_below(package: str) -> list[str]:
@@ -170,3 +167,7 @@ DebuggerApp(open_graph('xor').graph, history_memory=1 << 20).run(headless=True)"
     assert not loaded & NOT_AT_THE_FIRST_SCREEN
     packages = {".".join(name.split(".")[:2]) for name in loaded}
     assert not packages & {"mfdebug.debuggee", "mfdebug.recording", "mfdebug.running"}
+    ops = {
+        name.removeprefix("miniflow.ops.") for name in loaded if name.startswith("miniflow.ops.")
+    }
+    assert ops == OPS_OF_XOR | OPS_OF_ALL

@@ -15,7 +15,7 @@ from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, node_or_error
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops import BatchNorm
+from miniflow.ops.base import Op
 from miniflow.structure import reached
 
 # Columns of an input over which the answers can be drawn.
@@ -80,7 +80,8 @@ def may_have_answers(debugger: Debugger) -> bool:
 def _mixes_rows(graph: Graph, subject: Subject) -> bool:
     """Whether a row's answer depends on the rows beside it: it is normalised with them."""
     needed = reached([graph.nodes[subject.answer]], lambda node: node.inbound_nodes)
-    return any(isinstance(node, BatchNorm) and node.attrs["training"] for node in needed)
+    # What keeps means of its batches without reading them uses those of the batch itself.
+    return any(isinstance(node, Op) and node.lasts and not node.reads_lasting for node in needed)
 
 
 def _compared(debugger: Debugger) -> tuple[int | None, int | None]:

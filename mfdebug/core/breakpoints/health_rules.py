@@ -23,8 +23,8 @@ from msgspec import Struct
 from mfdebug.core.breakpoints.statistics import NodeStats
 from mfdebug.core.format.numbers import scalar
 from mfdebug.core.timeline.timeline import Phase
+from miniflow import ops
 from miniflow.node import Input, Node
-from miniflow.ops.activation import ReLU, Sigmoid, Tanh
 from miniflow.ops.base import Array
 from miniflow.ops.composed import op_kind
 
@@ -148,7 +148,7 @@ RULES: dict[str, Rule] = {
             "a ReLU with more than 99.9 % zeros",
             "forward",
             0.999,
-            lambda node: issubclass(op_kind(node), ReLU),
+            lambda node: issubclass(op_kind(node), ops.ReLU),
             lambda stats, threshold: stats.zeros > threshold,
             lambda stats: f"{scalar(100 * stats.zeros[-1], 4)} % of its entries are 0",
         ),
@@ -158,7 +158,7 @@ RULES: dict[str, Rule] = {
             "in the last layer only while the cost does not fall",
             "forward",
             0.9,
-            lambda node: issubclass(op_kind(node), Sigmoid | Tanh),
+            lambda node: issubclass(op_kind(node), ops.Sigmoid | ops.Tanh),
             _saturated,
             lambda stats: (
                 f"{scalar(100 * stats.near_bounds[-1], 4)} % of its entries are near "

@@ -14,8 +14,8 @@ from typing import Protocol
 import numpy as np
 
 from mfdebug.core.timeline.debugger import Debugger
+from miniflow import ops
 from miniflow.node import Input
-from miniflow.ops.activation import Tanh
 from miniflow.ops.base import Array
 from miniflow.ops.composed import op_kind
 
@@ -261,7 +261,7 @@ class NodeStats:
     def near_bounds(self) -> Array:
         """The fraction of a sigmoid's or tanh's entries that are near the bounds."""
         value = self.value
-        if issubclass(op_kind(self.graph.nodes[self.node]), Tanh):
+        if issubclass(op_kind(self.graph.nodes[self.node]), ops.Tanh):
             value = (value + 1) / 2
         near = np.abs(value - 0.5) > 0.5 - SATURATED
         if not near.any():

@@ -20,7 +20,6 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.core.timeline.timeline import NODE_PHASES
 from miniflow.node import shape_text
-from miniflow.ops.recurrent import Recurrent
 
 MOST_COMPLETIONS = 50
 # Entries of a folder that are read.
@@ -161,7 +160,7 @@ def _attributes(session: Session, node: int) -> list[str]:
 def _layer(session: Session, _command: Command, line: str) -> Iterator[str]:
     """Complete the name of a recurrent layer, or what to do with it."""
     debugger = session.debugger
-    layers = [node.label for node in debugger.rolled.graph.nodes if isinstance(node, Recurrent)]
+    layers = [node.label for node in debugger.rolled.graph.nodes if node.recurrent]
     begun, space, last = line.rpartition(" ")
     words = ["on", "off"] if begun.partition(" ")[2].strip() else map(typed, layers)
     return (f"{begun}{space}{word}" for word in words if word.startswith(last))

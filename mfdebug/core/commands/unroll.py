@@ -10,7 +10,6 @@ from mfdebug.core.session.session import Session
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.core.timeline.debugger import DebuggerError, node_or_error
 from mfdebug.core.timeline.unrolled import UnrolledDebugger, carry
-from miniflow.ops.recurrent import Recurrent
 from miniflow.text.lists import series
 
 _SWITCHES = ("", "on", "off")
@@ -30,8 +29,8 @@ def run_unroll(session: Session, text: str) -> Reply:
             hint="save FILE writes this network as a graph file",
         )
     layer = debugger.layer_of(name) if isinstance(debugger, UnrolledDebugger) else None
-    if layer is None and not isinstance(debugger.graph[name], Recurrent):
-        layers = [node.label for node in debugger.graph.nodes if isinstance(node, Recurrent)]
+    if layer is None and not debugger.graph[name].recurrent:
+        layers = [node.label for node in debugger.graph.nodes if node.recurrent]
         hint = f"those here: {series(layers, ', ')}" if layers else "RNN, LSTM and GRU are"
         raise DebuggerError(f"{name} is not a recurrent layer", where="unroll", hint=hint)
     if switch == ("off" if layer is None else "on"):

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from mfdebug.core.timeline.entry_ref import Index
+from miniflow import ops
 from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops import Linear, MatMul
 from miniflow.ops.base import Array, Shape, shape_text
 
 # The fewest pixels of a row that is shown as an image though the graph does not say so.
@@ -72,7 +72,7 @@ def picture_of(graph: Graph, node: int, shape: Shape) -> Picture | None:
         return found
     for consumer, input_index in graph.consumers[node]:
         op = graph.nodes[consumer]
-        if not isinstance(op, Linear | MatMul):
+        if not isinstance(op, ops.Linear | ops.MatMul):
             continue
         sources = graph.inbound[consumer]
         # X1 … Xn, W1 … Wn, and a bias: a weight meets the X that is n before it.

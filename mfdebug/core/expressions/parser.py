@@ -32,12 +32,12 @@ from mfdebug.core.expressions.environment import Environment
 from mfdebug.core.expressions.expression import Expression, NodeRef
 from mfdebug.core.expressions.functions import FUNCTIONS, SUMMARIES, ExpressionError, NotComputed
 from mfdebug.core.expressions.scanner import (
-    ATTRIBUTES,
-    LASTING,
     LONGEST_TEXT,
     WORD_MEANINGS,
     WORDS,
     Scanner,
+    attributes,
+    lasting,
 )
 from miniflow.errors import nearest
 
@@ -99,7 +99,7 @@ class _Parser:
 
     def __init__(self, text: str, names: Collection[str]) -> None:
         self.source = Scanner(text, names)
-        self.mentions: dict[str, set[str]] = {attribute: set() for attribute in ATTRIBUTES}
+        self.mentions: dict[str, set[str]] = {attribute: set() for attribute in attributes()}
         self.words: set[str] = set()
         self.hiding: set[str] = set()
         self.depth = 0
@@ -163,7 +163,7 @@ class _Parser:
         if node or self.source.sees("`"):
             term = NodeTerm(self.node(node), self.source.attribute())
             # What an op keeps changes with its value.
-            mentioned = "value" if term.attribute in LASTING else term.attribute
+            mentioned = "value" if term.attribute in lasting() else term.attribute
             self.mentions[mentioned].add(term.name)
             return term
         if number := self.source.number():

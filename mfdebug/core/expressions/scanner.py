@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable
+from functools import cache
 from itertools import islice
 
 from mfdebug.core.expressions.functions import FUNCTIONS, ExpressionError
@@ -27,9 +28,6 @@ WORD_MEANINGS = {
 WORDS = frozenset(WORD_MEANINGS)
 LONGEST_TEXT = 1000
 LONGEST_NAME = 200
-# What an op keeps from pass to pass, such as `running_mean`.
-LASTING = tuple(dict.fromkeys(name for op in OPS.values() for name in op.lasts))
-ATTRIBUTES = ("value", "grad", "shape", *LASTING)
 
 _RESERVED = frozenset({"and", "or", "not", "nan", "inf"})
 _OPERATOR = re.compile(r"\*\*|//|[<>=!]=|[-+*/%@<>]|(?:and|or)(?!\w)")
@@ -37,7 +35,6 @@ _NUMBER = re.compile(r"(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 _TAIL = re.compile(r"[\w.]+")
 _INTEGER = re.compile(r"[-+]?[0-9]+")
 _ATTRIBUTE = re.compile(r"\s*\.(?!\.)\s*(\w*)")
-_SCOPED = re.compile(rf"([\w/.:-]*?\w)(?:\.(?:{'|'.join(ATTRIBUTES)}))?(?![\w/.:-])")
 _RUN = re.compile(r"\w+|[^\w\s()\[\],`]+|.", re.DOTALL)
 _CALLED_WORD = re.compile(rf"({'|'.join(sorted(WORDS))})\s*\(\s*\)")
 _QUOTED = re.compile(r"`((?:[^`]|``)*)`")
@@ -50,6 +47,17 @@ _SUGGESTIONS = {
     "||": "write 'or'",
     "^": "write ** for a power",
 }
+
+
+@cache
+def lasting() -> tuple[str, ...]:
+    """Return the names of what ops keep from pass to pass, such as `running_mean`."""
+    return tuple(dict.fromkeys(name for op in OPS.values() for name in op.lasts))
+
+
+def attributes() -> tuple[str, ...]:
+    """Return the attributes of nodes."""
+    return ("value", "grad", "shape", *lasting())
 
 
 class Scanner:
@@ -135,14 +143,15 @@ class Scanner:
                 return text[start:end]
         return ""
 
-    def attribute(self, known: tuple[str, ...] = ATTRIBUTES) -> str:
-        """Consume an attribute, such as `.grad`; return `value` if there is none."""
+    def attribute(self, known: tuple[str, ...] = ()) -> str:
+        """Consume an attribute, one of `known` or any; return `value` if there is none."""
         match = _ATTRIBUTE.match(self.text, self.at)
         if match is None:
             return "value"
+        known = known or attributes()
         if match[1] not in known:
             self.at = match.start(1)
-            of_all = ", ".join(attribute for attribute in known if attribute not in LASTING)
+            of_all = ", ".join(attribute for attribute in known if attribute not in lasting())
             hint = nearest(match[1], known) or f"there are {of_all}"
             raise self.error(f"unknown attribute {match[1][:80]!r}", hint=hint)
         self.at = match.end()
@@ -186,7 +195,9 @@ class Scanner:
     def unknown(self, name: str, others: Iterable[str] = ()) -> ExpressionError:
         """Return an error about a name, with the nearest right one."""
         # `layr1/W` is a misspelt name, `W9/2` a division: the nearest name decides which.
-        match = _SCOPED.match(self.text, self.at)
+        match = re.compile(rf"([\w/.:-]*?\w)(?:\.(?:{'|'.join(attributes())}))?(?![\w/.:-])").match(
+            self.text, self.at
+        )
         if match and len(match[1]) > len(name):
             hint = self.nearest_name(match[1])
             if any(separator in hint for separator in "/.:-"):

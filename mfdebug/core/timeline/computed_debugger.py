@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec.structs import replace
 
 from mfdebug.core.timeline.checkpoints import DEFAULT_MEMORY
 from mfdebug.core.timeline.computed_cursor import ComputedCursor
@@ -110,7 +110,7 @@ class ComputedDebugger(Debugger):
         words = f"{name} = {'none' if schedule is None else schedule}"
         if schedule is not None:
             start = self.plan.update_number(self.cursor.coming_step)
-            schedule = dataclasses.replace(schedule, start=start)
+            schedule = replace(schedule, start=start)
         edit = Edit(self._now, None, None, np.array(0.0), words, schedule, sets_schedule=True)
         return self._branch(edit)
 
@@ -243,9 +243,9 @@ class ComputedDebugger(Debugger):
             for i, (label, treatment) in enumerate(zip(labels, plan.treatments, strict=True))
             if treatment.frozen != (i in plan.frozen)
         ]
-        return dataclasses.replace(
+        return replace(
             training,
-            optimizer=dataclasses.replace(training.optimizer, learning_rate=plan.base_rate),
+            optimizer=replace(training.optimizer, learning_rate=plan.base_rate),
             schedule=plan.schedule,
             groups=(*changed, *training.groups),
         )

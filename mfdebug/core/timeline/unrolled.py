@@ -15,7 +15,6 @@ from mfdebug.core.timeline.cursor import Progress
 from mfdebug.core.timeline.debugger import Debugger, Position
 from mfdebug.core.timeline.edits import Edit, EditAction
 from miniflow.node import Input
-from miniflow.unroll import unroll
 
 
 class UnrolledDebugger(ComputedDebugger):
@@ -26,6 +25,9 @@ class UnrolledDebugger(ComputedDebugger):
     """
 
     def __init__(self, rolled: ComputedDebugger, layers: Sequence[str]) -> None:
+        # It knows a dozen kinds of ops, and few graphs have a layer to unroll.
+        from miniflow.unroll import unroll
+
         graph = rolled.graph
         self.inner: dict[str, frozenset[str]] = {}
         for name in layers:

@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed, checked_formula
-from mfdebug.core.explain.entries import Product, Region, copies, matched
+from mfdebug.core.explain.entries import Region, copies, matched
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
+from mfdebug.core.explain.ops.products import Product
 from mfdebug.core.explain.sums import Bundle, Sums, TermText, one_term
 from mfdebug.core.timeline.entry_ref import EntryRef, Index, Subscripts
 from miniflow.ops.base import Array, Op

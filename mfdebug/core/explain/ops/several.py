@@ -8,10 +8,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed, checked_formula
-from mfdebug.core.explain.entries import copies, moved_from, moved_to, single_entry
+from mfdebug.core.explain.entries import copies, single_entry
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.base import Explainer, Locals, Sent, in_numbers, run
 from mfdebug.core.explain.ops.elementwise import matching_inputs
+from mfdebug.core.explain.ops.moves import moved_from, moved_to
 from mfdebug.core.explain.ops.unknown import ProbeExplainer, unknown_value
 from mfdebug.core.explain.sums import Sums, one_term
 from mfdebug.core.timeline.entry_ref import Index, Subscripts, named

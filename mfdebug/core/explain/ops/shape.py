@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from mfdebug.core.explain.arithmetic import bracketed
-from mfdebug.core.explain.entries import moved_from, moved_to, single_entry
+from mfdebug.core.explain.entries import single_entry
 from mfdebug.core.explain.node_view import NodeView
 from mfdebug.core.explain.ops.base import Explainer, Locals, Sent
+from mfdebug.core.explain.ops.moves import moved_from, moved_to
 from mfdebug.core.explain.sums import Sums, one_term
 from mfdebug.core.timeline.entry_ref import Index, Subscripts
 from miniflow.ops.base import Op
