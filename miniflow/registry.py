@@ -1,6 +1,6 @@
 """What there is, and where: names that are found in modules which are loaded when they are used.
 
-A graph has a few kinds of nodes. Of the thirty families of ops, only theirs are loaded.
+A graph has a few kinds of nodes: of the families of ops, about thirty, only theirs are loaded.
 """
 
 from __future__ import annotations
