@@ -6,13 +6,13 @@ The schema is generated from the types, so they agree. `load` checks what types 
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
+from msgspec.structs import fields as fields_of
 
 from miniflow import limits
 from miniflow.arguments import (
@@ -272,9 +272,9 @@ def optimizer_fields(optimizer: Optimizer) -> dict[str, Any]:
         "name": type(optimizer).__name__,
         **{
             field.name: value
-            for field in dataclasses.fields(optimizer)
+            for field in fields_of(optimizer)
             if (value := getattr(optimizer, field.name)) != field.default
-            or not (field.kw_only or isinstance(value, bool))
+            or (field.name in optimizer.__match_args__ and not isinstance(value, bool))
         },
     }
 
@@ -283,7 +283,7 @@ def changed_fields(settings: Schedule | Group) -> dict[str, Any]:
     """Return the fields of a schedule or group that are not the defaults, as in a file."""
     return {
         field.name: value
-        for field in dataclasses.fields(settings)
+        for field in fields_of(settings)
         if (value := getattr(settings, field.name)) != field.default
     }
 
@@ -304,11 +304,11 @@ def schema() -> dict[str, Any]:
     }
     for name, optimizer in OPTIMIZERS.items():
         properties = definitions[f"{name}Form"]["properties"]
-        for field in dataclasses.fields(optimizer):
+        for field in fields_of(optimizer):
             properties[field.name]["default"] = field.default
     for name, schedule in SCHEDULES.items():
         properties = definitions[f"{name}Form"]["properties"]
-        for field in dataclasses.fields(schedule):
+        for field in fields_of(schedule):
             properties[field.name]["default"] = field.default
     for kept, property_ in definitions["StateForm"]["properties"].items():
         if kept != "sgd_steps":

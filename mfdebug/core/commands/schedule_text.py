@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 
 from mfdebug.core.timeline.debugger import DebuggerError
@@ -27,8 +26,8 @@ def schedule_typed(text: str) -> Schedule | None:
     if name == "none":
         return None
     kind = _KINDS[name]
-    fields = [field for field in dataclasses.fields(kind) if field.name != "start"]
-    positional = [field.name for field in fields if not field.kw_only]
+    fields = [name for name in kind.__struct_fields__ if name != "start"]
+    positional = kind.__match_args__
     given: dict[str, float] = {}
     arguments = [part for part in (match["arguments"] or "").split(",") if part.strip()]
     for position, part in enumerate(arguments):
@@ -36,12 +35,11 @@ def schedule_typed(text: str) -> Schedule | None:
         if not equals:
             key, number = (positional[position] if position < len(positional) else ""), part
         key = key.strip()
-        if key not in {field.name for field in fields}:
-            takes = ", ".join(field.name for field in fields)
+        if key not in fields:
             raise DebuggerError(
                 f"{name} has no {key or part.strip()[:40]}",
                 where="set schedule",
-                hint=f"it takes {takes}",
+                hint=f"it takes {', '.join(fields)}",
             )
         given[key] = _number(number.strip(), f"{name}: {key}")
     try:

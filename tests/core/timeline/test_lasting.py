@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from miniflow.files import load, save
@@ -147,7 +147,7 @@ def test_a_trained_graph_is_evaluated_with_what_they_became(tmp_path: Path) -> N
 
 def test_accumulated_passes_each_move_them() -> None:
     graph = normalised()
-    graph.training = dataclasses.replace(graph.training, accumulate=3)
+    graph.training = replace(graph.training, accumulate=3)
     debugger, plain = ComputedDebugger(graph), ComputedDebugger(normalised())
     node = graph.index_of("first")
     for each_debugger in (debugger, plain):

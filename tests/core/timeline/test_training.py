@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.session.replay import session_lines
@@ -220,7 +220,7 @@ def test_what_is_not_understood_is_said(line: str, said: str) -> None:
 
 @pytest.mark.parametrize("clip", ["clip_norm", "clip_value"])
 def test_float32_stays_float32(clip: str) -> None:
-    training = dataclasses.replace(Training(AdamW(0.1), accumulate=2), **{clip: 0.1})
+    training = replace(Training(AdamW(0.1), accumulate=2), **{clip: 0.1})
     debugger = ComputedDebugger(arrays(training, "float32"))
     debugger.move(100)
     assert all(debugger.state.value(i).dtype == np.float32 for i in debugger.graph.trainables)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any, get_args
 
 import pytest
 from jsonschema import Draft202012Validator
+from msgspec.structs import asdict
 
 from miniflow.errors import MiniflowError
 from miniflow.files import loads, schema
@@ -51,11 +51,9 @@ def test_optimizers_have_the_fields_and_defaults_of_their_forms(form: type[Form]
     name = str(form.__struct_config__.tag)
     made = make_optimizer(form())  # type: ignore[arg-type]
     assert made == OPTIMIZERS[name]()
-    assert {*dataclasses.asdict(made)} == {*form.__struct_fields__}
+    assert {*asdict(made)} == {*form.__struct_fields__}
     properties = schema()["$defs"][f"{name}Form"]["properties"]
-    assert dataclasses.asdict(made) == {
-        key: properties[key]["default"] for key in form.__struct_fields__
-    }
+    assert asdict(made) == {key: properties[key]["default"] for key in form.__struct_fields__}
     made_again = make_optimizer(form(**_without_name(optimizer_fields(made))))  # type: ignore[arg-type]
     assert made_again == made
 

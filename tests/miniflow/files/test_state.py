@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from mfdebug.core.commands.interpreter import open_session
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
@@ -56,7 +56,7 @@ ANY_FOLDER = settings(
 
 
 def with_training(graph: Graph, **fields: Any) -> Graph:
-    graph.training = dataclasses.replace(graph.training, **fields)
+    graph.training = replace(graph.training, **fields)
     return graph
 
 

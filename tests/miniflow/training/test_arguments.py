@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from collections.abc import Callable
 from decimal import Decimal
@@ -13,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 import miniflow as mf
 from miniflow.errors import MiniflowError
@@ -169,6 +169,6 @@ def test_a_seed_alone_counts() -> None:
 def test_numbers_of_numpy_can_be_saved() -> None:
     optimizer = Adam(np.float32(0.5), np.float64(0.25), epsilon=np.int64(1))
     assert optimizer == Adam(0.5, 0.25, epsilon=1.0)
-    assert all(type(x) is float for x in dataclasses.asdict(optimizer).values())
+    assert all(type(x) is float for x in asdict(optimizer).values())
     assert type(network(batch_size=np.int64(2), seed=np.uint8(1)).training.batch_size) is int
     assert Momentum(1).learning_rate == 1.0
