@@ -274,7 +274,7 @@ def optimizer_fields(optimizer: Optimizer) -> dict[str, Any]:
             field.name: value
             for field in fields_of(optimizer)
             if (value := getattr(optimizer, field.name)) != field.default
-            or (field.name in optimizer.__match_args__ and not isinstance(value, bool))
+            or (field.name in type(optimizer).__match_args__ and not isinstance(value, bool))
         },
     }
 

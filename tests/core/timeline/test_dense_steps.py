@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from array import array
-from dataclasses import replace
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from mfdebug.core.timeline import checkpoints
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
