@@ -319,7 +319,7 @@ class Panels(Horizontal):
         """Arrange the circuit in a screen of a size, by default the present one."""
         width, height = screen or self.screen.size
         height = max(1, height - AROUND)
-        listed = self.order.listed_width
+        listed = self.order.listed_widths
         found = arrange(width, height, self._wished, self.circuit.fits, listed=listed)
         self._arrangement = found
         for mode in ("alone", "beside", "joined"):
