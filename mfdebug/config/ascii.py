@@ -24,7 +24,7 @@ SIGNS = {
     "µ": "u",
     "μ": "u",
     # Not V, which is Adam's v with a hat: √v̂ would be VV.
-    "√": "\\",
+    "√": "R",
     "∞": "8",
     # Not x, which is a common name: a product with x would be `x x`.
     "×": "*",

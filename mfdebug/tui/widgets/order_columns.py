@@ -102,13 +102,16 @@ def listed_widths(wanted: Wanted, least: int, most: int) -> list[int]:
     every = Columns(name, min(wanted.op, MOST_OP), shape)
     most = min(most, every.before_numbers + 2 * (MARK + NARROW_NUMBER))
 
-    def said(width: int) -> tuple[bool, bool]:
-        columns = fit_columns(wanted, width)
+    def columns(width: int) -> tuple[bool, bool]:
+        fitted = fit_columns(wanted, width)
         # In a place of fewer cells, most ops would be cut.
-        return columns.op >= min(SOME_OP, wanted.op), columns.shape > 0
+        return fitted.op >= min(SOME_OP, wanted.op), fitted.shape > 0
+
+    def said(width: int) -> tuple[bool, bool, int]:
+        return *columns(width), fit_columns(wanted, width).op
 
     widths = [width for width in range(most, least, -1) if said(width) > said(least)]
-    alike = [[*group] for _, group in groupby(sorted(widths, key=said, reverse=True), said)]
+    alike = [[*group] for _, group in groupby(sorted(widths, key=columns, reverse=True), columns)]
     return [width for group in alike for width in dict.fromkeys((group[0], group[-1]))]
 
 
