@@ -90,6 +90,8 @@ SIGNS = {
     "‰": "%",
     "℃": "C",
 }
+# The ends of the thumb of a scrollbar: in ASCII, where they would be letters, it has whole cells.
+BAR_ENDS = frozenset("▁▂▃▄▅▆▇")
 UNKNOWN = "?"
 # Two strokes; `#` is what the user has set, which stands beside such lines.
 _HEAVY_UPRIGHT = '"'
