@@ -89,7 +89,7 @@ async def test_on_a_wide_screen_a_tall_circuit_stands_between_list_and_node() ->
     ("name", "width"),
     [
         ("transformer", 116), ("edge", 116), ("lstm", 116), ("lenet", 120),
-        ("nanogpt.onnx", 133), ("nanogpt.pt2", 133), ("resnet-block.onnx", 120),
+        ("nanogpt.onnx", 133),
     ],
 )  # fmt: skip
 def test_the_list_has_its_ops_where_the_drawing_shows_as_much_without_their_columns(
@@ -107,3 +107,13 @@ def test_the_list_has_its_ops_where_the_drawing_shows_as_much_without_their_colu
     lines.fit(found.list)
     assert lines.columns.op >= 5
     assert found.list + 1 + found.width == width
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "width"), [("nanogpt.onnx", 133), ("lenet", 120)])
+async def test_the_list_has_its_ops_beside_a_scrollbar(name: str, width: int) -> None:
+    async with opened(name, size=(width, 40)) as driver:
+        order = driver.screen.panels.order
+        assert order.line_width == order.size.width - 2 * (order.line_count > order.size.height)
+        rows = [row[: order.size.width] for row in driver.text.split("\n")]
+        assert sum("Input" in row for row in rows) >= 2

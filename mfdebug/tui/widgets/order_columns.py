@@ -110,7 +110,8 @@ def listed_widths(wanted: Wanted, least: int, most: int) -> list[int]:
     def said(width: int) -> tuple[bool, bool, int]:
         return *columns(width), fit_columns(wanted, width).op
 
-    widths = [width for width in range(most, least, -1) if said(width) > said(least)]
+    wider = range(most, least, -1)
+    widths = [width for width in wider if any(columns(width)) and said(width) > said(least)]
     alike = [[*group] for _, group in groupby(sorted(widths, key=columns, reverse=True), columns)]
     return [width for group in alike for width in dict.fromkeys((group[0], group[-1]))]
 

@@ -176,10 +176,14 @@ class OrderTree(LinesView, can_focus=True):
         """The lines that all rows take."""
         return len(self._rows) * self._spacing
 
-    @cached_property
-    def listed_widths(self) -> list[int]:
-        """The widths beside a circuit in which it has more columns, the best first."""
-        return self._order_lines.listed_widths(LIST, WIDE_LIST)
+    def listed_widths(self, height: int) -> list[int]:
+        """Return the widths beside a circuit in which it has more columns, the best first.
+
+        In so many rows it may need a scrollbar, with the blank before it.
+        """
+        bar = 2 if self.line_count > height else 0
+        widths = self._order_lines.listed_widths(LIST - bar, WIDE_LIST - bar)
+        return [width + bar for width in widths]
 
     @property
     def absent_signs(self) -> str:

@@ -23,7 +23,7 @@ from mfdebug.tui.widgets.arrangement import (
 )
 from mfdebug.tui.widgets.circuit import CircuitView
 from mfdebug.tui.widgets.cost_plot import CostPlot
-from mfdebug.tui.widgets.legend import Legend
+from mfdebug.tui.widgets.legend import LEAST, Legend
 from mfdebug.tui.widgets.module_list import ModuleList
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
@@ -319,7 +319,8 @@ class Panels(Horizontal):
         """Arrange the circuit in a screen of a size, by default the present one."""
         width, height = screen or self.screen.size
         height = max(1, height - AROUND)
-        listed = self.order.listed_widths
+        # Below the title and above the legend.
+        listed = self.order.listed_widths(height - 1 - LEAST)
         found = arrange(width, height, self._wished, self.circuit.fits, listed=listed)
         self._arrangement = found
         for mode in ("alone", "beside", "joined"):
