@@ -7,19 +7,24 @@ the line modes, where it is the error handler of an output that cannot encode a 
 from __future__ import annotations
 
 import codecs
+import re
 import unicodedata
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 # Where something is cut: `~` is what is stale.
 CUT = "$"
-# The characters that the app uses, each one column wide.
-_SIGNS = {
+# From the lightest, by the ink of common fonts: bars and shades. None is a mark, nor the sign of a
+# number, which stands before a shade.
+RAMP = "_:;/I%HM"
+# The characters that the app uses, each one column wide. docs/terminals.md has all of them.
+SIGNS = {
     # mathematics
     "∂": "d",
     "µ": "u",
     "μ": "u",
-    "√": "V",
+    # Not V, which is Adam's v with a hat: √v̂ would be VV.
+    "√": "R",
     "∞": "8",
     # Not x, which is a common name: a product with x would be `x x`.
     "×": "*",
@@ -43,13 +48,15 @@ _SIGNS = {
     "Δ": "D",
     "ᵀ": "'",
     "⁻": "-",
-    # marks: computed, cursor, selected; no two that a list or a drawing may have are the same
+    # marks: computed, cursor, selected; no two that a list or a drawing may have are the same,
+    # but for arrows, and the point of a curve, which is a join of wires elsewhere
     "✓": "Y",
     "◐": "c",
     "●": "@",
     "○": "o",
     "◆": "X",
-    "•": "o",
+    # Not o, which is a disabled stop.
+    "•": "+",
     "∙": ".",
     "▶": ">",
     "◀": "<",
@@ -68,10 +75,9 @@ _SIGNS = {
     "→": ">",
     "↑": "^",
     "↓": "v",
-    # bars, from the lowest to a full block, which differ from the mark of what is not computed
-    **dict(zip("▁▂▃▄▅▆▇█", "_:;=+*%@", strict=True)),
-    # shades, from the lightest
-    **dict(zip("░▒▓", ".=%", strict=True)),
+    # bars, from the lowest to a full block, and shades, from the lightest
+    **dict(zip("▁▂▃▄▅▆▇█", RAMP, strict=True)),
+    **dict(zip("░▒▓", ":/%", strict=True)),
     "▀": "'",
     **dict.fromkeys("▌▐▎▍▋▊▉▏▕", "|"),
     "▔": "-",
@@ -84,12 +90,19 @@ _SIGNS = {
     "‰": "%",
     "℃": "C",
 }
+# The ends of the thumb of a scrollbar: in ASCII, where they would be letters, it has whole cells.
+BAR_ENDS = frozenset("▁▂▃▄▅▆▇")
 UNKNOWN = "?"
 # Two strokes; `#` is what the user has set, which stands beside such lines.
 _HEAVY_UPRIGHT = '"'
 
-# What reads otherwise between numbers, or after a blank.
-_BY_NEIGHBOURS = frozenset("▶…×")
+# Two characters, where a blank is before the sign: one of them would say something else. Arrows
+# have them only where they are no keys.
+PAIRS = {"←": ":=", "→": "->", "▶": "=>", "≈": "~=", "≤": "<=", "±": "+-"}
+# What reads otherwise between numbers.
+_BY_NEIGHBOURS = frozenset("…×")
+# What is before an arrow from one number to another: `0.1 → 0.2`.
+_NUMBER_BEFORE = re.compile(r"(?:\d|inf|nan)\Z")
 # What stands before an arrow that is the name of a key.
 _BESIDE_KEYS = ("", " ", "↑", "↓", "→")
 
@@ -115,7 +128,7 @@ def in_ascii(cluster: str) -> str:
     sign = cluster[0]
     if sign.isascii():
         return sign
-    if (known := _SIGNS.get(sign)) is not None:
+    if (known := SIGNS.get(sign)) is not None:
         return known
     if ord(sign) in _BRAILLE:
         return _braille(ord(sign) - _BRAILLE.start)
@@ -136,26 +149,39 @@ def is_assignment(text: str, at: int) -> bool:
     return target not in _BESIDE_KEYS and value != "→"
 
 
+def is_change(text: str, at: int) -> bool:
+    """Whether the sign there is an arrow from one number to another (`0.1 → 0.2`)."""
+    number = text[at - 1 : at] == " " and _NUMBER_BEFORE.search(text[max(0, at - 4) : at - 1])
+    return bool(number) and text[at] == "→" and text[at + 1 : at + 2] == " "
+
+
+def _is_pair(text: str, at: int) -> bool:
+    """Whether the sign there, with the blank before it, is two characters in ASCII."""
+    if text[at] == "←":
+        return is_assignment(text, at)
+    if text[at] == "→":
+        return is_change(text, at)
+    return text[at] in PAIRS and text[max(0, at - 1) : at] == " "
+
+
 def row_in_ascii(cells: Sequence[str], sign: Callable[[str], str]) -> list[str]:
     """Return the ASCII character of each cell of a row; `sign` returns that of one.
 
     Some depend on their neighbours: `4×2` is 4x2 and `1…12` is 1-12, dots between words take the
-    blanks beside them. With the blank before it, an assignment is `:=` (`b < b - lr` would be a
-    comparison), and the mark of the present moment is `=>`, which is no folded scope.
+    blanks beside them. With the blank before it, an assignment is `:=` and a change `->` (`b < b -
+    lr` and `0.1 > 0.2` would be comparisons), and the mark of the present moment is `=>`, which is
+    no folded scope.
     """
     found = [cell if cell.isascii() else sign(cell) for cell in cells]
     for at, cell in enumerate(cells):
-        if cell == "←":
-            first = max(0, at - 2)
-            if is_assignment("".join(c[0] for c in cells[first : at + 3]), at - first):
-                found[at - 1 : at + 1] = ":="
+        if cell in PAIRS:
+            first = max(0, at - 4)
+            if _is_pair("".join(c[0] for c in cells[first : at + 3]), at - first):
+                found[at - 1 : at + 1] = PAIRS[cell]
         elif cell in _BY_NEIGHBOURS:
             before = cells[at - 1] if at else " "
             after = cells[at + 1] if at + 1 < len(cells) else " "
-            if cell == "▶":
-                if at and before == " ":
-                    found[at - 1 : at + 1] = "=>"
-            elif cell == "…" and before == after == " ":
+            if cell == "…" and before == after == " ":
                 for place in range(max(0, at - 1), min(len(cells), at + 2)):
                     found[place] = "."
             else:
@@ -194,6 +220,9 @@ def _box(name: str) -> str:
         return _HEAVY_UPRIGHT if "HEAVY" in name else "|"
     if across and along:
         return "`" if name.endswith("UP AND RIGHT") and "LIGHT UP" in name else "+"
+    if name.endswith("HEAVY LEFT"):
+        # Half a cell of a bar.
+        return "-"
     if across:
         return "=" if "HEAVY" in name or "DOUBLE" in name else "-"
     return _HEAVY_UPRIGHT if "HEAVY" in name else "|"
@@ -203,8 +232,9 @@ def _unencodable(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
     text, at = error.object, error.start
-    if is_assignment(text, at):
-        return ":=", at + 1
+    # The marks of rows have one character in lines, which need not keep their columns.
+    if text[at] != "▶" and _is_pair(text, at):
+        return PAIRS[text[at]], at + 1
     if text[max(0, at - 1) : at + 1] in _HATS:
         return "^", at + 1
     if text[at] in "…×":
@@ -212,7 +242,8 @@ def _unencodable(error: UnicodeError) -> tuple[str, int]:
         dots = text[at] == "…" and before.isspace() and after.isspace()
         return "..." if dots else _between(text[at], before, after), at + 1
     wrong = text[at : error.end]
-    end = next((i for i, sign in enumerate(wrong) if sign in "…×←"), len(wrong)) or 1
+    special = (i for i, sign in enumerate(wrong) if sign in _BY_NEIGHBOURS or sign in PAIRS)
+    end = next(special, len(wrong)) or 1
     # Combining characters are dropped.
     found = "".join(in_ascii(sign) for sign in wrong[:end] if not unicodedata.combining(sign))
     return found, at + end

@@ -14,7 +14,7 @@ from unicodedata import name
 import pytest
 from rich.cells import cell_len
 
-from mfdebug.config.ascii import UNKNOWN, in_ascii, register, row_in_ascii
+from mfdebug.config.ascii import RAMP, SIGNS, UNKNOWN, in_ascii, register, row_in_ascii
 from mfdebug.core.explain.list_marks import MARKS, OVERRIDDEN_MARK
 from tests.support.paths import ROOT
 
@@ -46,7 +46,7 @@ def test_every_sign_of_the_project_has_one_in_ascii() -> None:
 def test_a_letter_with_a_hat_is_not_the_letter_without() -> None:
     # Adam's corrected mean would be `m := m / (1 - b1^t)`.
     assert row_in_ascii(["m̂", " ", "v̂", "m", "é"], in_ascii) == ["M", " ", "V", "m", "e"]
-    assert "m̂ / √v̂".encode("ascii", errors=register()) == b"m^ / Vv^"
+    assert "m̂ / √v̂".encode("ascii", errors=register()) == b"m^ / Rv^"
 
 
 def written(path: Path) -> Iterator[str]:
@@ -82,9 +82,9 @@ def test_frames_and_curves_stay_frames_and_curves() -> None:
     for sign in (chr(code) for code in range(0x2801, 0x2900)):
         assert in_ascii(sign) in "'-.:|", sign
     assert in_ascii("⠀") == " "
-    assert "".join(map(in_ascii, "▁▂▃▄▅▆▇█")) == "_:;=+*%@"
+    assert "".join(map(in_ascii, "▁▂▃▄▅▆▇█")) == RAMP
     # Shades differ, and none is the mark of a moment.
-    assert "".join(map(in_ascii, " ░▒▓█◆")) == " .=%@X"
+    assert "".join(map(in_ascii, " ░▒▓█◆")) == " :/%MX"
 
 
 @pytest.mark.parametrize(
@@ -107,9 +107,18 @@ def test_letters_lose_their_accents_and_others_are_unknown(sign: str, told: str)
         ("↑↓ term ←→ factor", "^v term <> factor", "^v term <> factor"),
         ("  ←   the box before", "  <   the box before", "  <   the box before"),
         ("←", "<", "<"),
+        # A change from one number to another.
+        ("0.12 → 0.15", "0.12-> 0.15", "0.12 -> 0.15"),
+        ("channel 0: nan → -1e-05 =", "channel 0: nan-> -1e-05 =", "channel 0: nan -> -1e-05 ="),
+        ("X·W+b→σ", "X*W+b>s", "X*W+b>s"),
+        ("→ X[:,0]  ↑ X[:,1]", "> X[:,0]  ^ X[:,1]", "> X[:,0]  ^ X[:,1]"),
+        # A comparison that says less than it should, a number that is stale.
+        ("0 ≤ x", "0<= x", "0 <= x"),
+        ("  ≈ 0.5", " ~= 0.5", "  ~= 0.5"),
+        ("y ± 0.5", "y+- 0.5", "y +- 0.5"),
     ],
 )
-def test_an_update_is_no_comparison(line: str, cells: str, text: str) -> None:
+def test_an_update_or_a_change_is_no_comparison(line: str, cells: str, text: str) -> None:
     assert "".join(row_in_ascii([*line], in_ascii)) == cells
     assert line.encode("ascii", errors=register()).decode() == text
 
@@ -129,20 +138,41 @@ def test_an_update_is_no_comparison(line: str, cells: str, text: str) -> None:
         (" ▶ ▸ h.0", "=> > h.0", " > > h.0"),
         ("x ━━▶┫", "x ==>+", "x ==>+"),
         ("∙ ▁▂∙ ∙ -1", ". _:. . -1", ". _:. . -1"),
+        # Half a cell of a bar.
+        ("━━╸ ━━━→", "==- ===>", "==- ===>"),
+        ("m̂ / (√v̂ + 1e-08)", "M / (RV + 1e-08)", "m^ / (Rv^ + 1e-08)"),
     ],
 )
 def test_a_sign_has_one_meaning(line: str, cells: str, text: str) -> None:
-    assert "".join(row_in_ascii([*line], in_ascii)) == cells
+    assert "".join(row_in_ascii(clusters(line), in_ascii)) == cells
     assert line.encode("ascii", errors=register()).decode() == text
+
+
+def clusters(line: str) -> list[str]:
+    """Return the characters of a line, each with the hat on it."""
+    return re.findall(".\u0302?", line)
 
 
 def test_the_docs_have_the_marks_in_ascii() -> None:
     text = (ROOT / "docs" / "terminals.md").read_text(encoding="utf-8")
-    found = re.findall(r"\| `(\S+)` [^|]+ \| `(\S+)` (?=\|)", text)
-    assert len(found) == 16
+    found = re.findall(r"\| `([^`]+)` [^|]+ \| `([^`]+)` (?=\|)", text)
+    assert len(found) == 20
     for mark, shown in found:
         row = [*("x" if mark == "…" else " "), *mark, " "]
         assert "".join(row_in_ascii(row, in_ascii)).strip("x ") == shown.strip("x ")
+
+
+def test_the_docs_list_all_that_is_replaced() -> None:
+    text = (ROOT / "docs" / "terminals.md").read_text(encoding="utf-8")
+    listed = {}
+    row = re.compile(r"^\| `([^`]+)` \| `([^`]+)` \| [^|]+ \|$", re.MULTILINE)
+    for shown, signs in row.findall(text):
+        forms, replaced = shown.replace("\\|", "|").split(), signs.split()
+        if len(forms) == 1:
+            forms *= len(replaced)
+        listed.update(zip(replaced, forms, strict=True))
+    heavy = {line: in_ascii(line) for line in "━┃"}
+    assert listed == {sign: form for sign, form in SIGNS.items() if sign != "\xa0"} | heavy
 
 
 def test_what_the_user_has_set_looks_like_nothing_else_beside_it() -> None:
@@ -155,11 +185,14 @@ def test_what_the_user_has_set_looks_like_nothing_else_beside_it() -> None:
 def test_no_two_marks_of_the_list_are_the_same() -> None:
     marks = [sign for words in MARKS for sign in words.split() if len(sign) == 1 and sign != "▶"]
     assert len({in_ascii(sign) for sign in marks}) == len(marks) > 10
+    # Bars stand beside them, and a number's sign before the shade of a heatmap.
+    assert not {in_ascii(sign) for sign in marks} & {*RAMP}
+    assert not {*"+-!8"} & {*RAMP}
 
 
 def test_an_output_that_cannot_encode_a_sign_asks_the_table() -> None:
     text = "∂cost/∂W1 = Σₙ X[n,1]·√v̂ \udc80 漢"
-    assert text.encode("ascii", register()) == b"dcost/dW1 = Sn X[n,1]*Vv^ ? ?"
+    assert text.encode("ascii", register()) == b"dcost/dW1 = Sn X[n,1]*Rv^ ? ?"
     assert "½ · ∂".encode("latin-1", register()) == b"\xbd \xb7 d"
 
 

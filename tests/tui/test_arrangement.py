@@ -12,7 +12,7 @@ from mfdebug.core.circuit.circuit import Circuit
 from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import load_graph
 from mfdebug.opening.shipped import GROUPS
-from mfdebug.tui.widgets.arrangement import BESIDE, JOINED, Fit, arrange
+from mfdebug.tui.widgets.arrangement import JOINED, LIST, WIDE_LIST, Fit, arrange
 from mfdebug.tui.widgets.order_lines import OrderLines
 from mfdebug.tui.widgets.order_rows import OrderRows
 from miniflow.graph import Graph
@@ -85,19 +85,35 @@ async def test_on_a_wide_screen_a_tall_circuit_stands_between_list_and_node() ->
         assert order[1] == circuit[1] == node[1]
 
 
-@pytest.mark.parametrize("name", ["transformer", "edge", "lstm"])
+@pytest.mark.parametrize(
+    ("name", "width"),
+    [
+        ("transformer", 116), ("edge", 116), ("lstm", 116), ("lenet", 120),
+        ("nanogpt.onnx", 133),
+    ],
+)  # fmt: skip
 def test_the_list_has_its_ops_where_the_drawing_shows_as_much_without_their_columns(
-    name: str,
+    name: str, width: int
 ) -> None:
     graph = load_graph(name)
     debugger = ComputedDebugger(graph)
     lines = OrderLines(debugger, Stops(debugger), OrderRows(debugger), lambda _: Style())
     fits = whole(graph)
-    narrow = arrange(BESIDE, 36, True, fits)
-    found = arrange(BESIDE, 36, True, fits, listed=lines.listed_width)
+    narrow = arrange(width, 36, True, fits)
+    found = arrange(width, 36, True, fits, listed=lines.listed_widths(LIST, WIDE_LIST))
     assert fits(found.width, found.height) == fits(narrow.width, narrow.height)
     lines.fit(narrow.list)
     assert not lines.columns.op
     lines.fit(found.list)
     assert lines.columns.op >= 5
-    assert found.list + 1 + found.width == BESIDE
+    assert found.list + 1 + found.width == width
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("name", "width"), [("nanogpt.onnx", 133), ("lenet", 120)])
+async def test_the_list_has_its_ops_beside_a_scrollbar(name: str, width: int) -> None:
+    async with opened(name, size=(width, 40)) as driver:
+        order = driver.screen.panels.order
+        assert order.line_width == order.size.width - 2 * (order.line_count > order.size.height)
+        rows = [row[: order.size.width] for row in driver.text.split("\n")]
+        assert sum("Input" in row for row in rows) >= 2

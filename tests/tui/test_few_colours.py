@@ -6,9 +6,13 @@ import pytest
 from rich.cells import cell_len
 from rich.style import Style
 
+from mfdebug.config.ascii import BAR_ENDS
 from mfdebug.config.terminal import Abilities
 from mfdebug.config.themes import Colours
+from mfdebug.tui.export.frames import frame_of, whole_screen
 from mfdebug.tui.screens.picker import PickerScreen
+from mfdebug.tui.terminal.cells import CellUpdate
+from mfdebug.tui.terminal.pen import Terminal
 from mfdebug.tui.widgets.caption import Caption
 from tests.support.app_driver import Driver, opened
 from tests.support.sizes import quick
@@ -51,6 +55,40 @@ async def test_no_row_is_a_bar_and_what_is_selected_is_seen(name: str) -> None:
         rows = solid_cells(driver)
         assert max(sum(map(len, row)) for row in rows) <= MOST
         assert any(selected in text for row in rows for text in row), rows
+
+
+async def test_of_a_new_number_only_the_number_is_underlined() -> None:
+    able = Abilities(ascii_only=False, colours="16", dark=True)
+    async with opened(abilities=able) as driver:
+        await driver.press("n", "s", "s")
+        width = driver.screen.panels.order.size.width
+        lines = [
+            text
+            for strip in driver.app.screen._compositor.render_strips()
+            for text, style, _ in strip.crop(0, width)
+            if style is not None and style.underline
+        ]
+        assert lines == [".4578"]
+
+
+async def test_in_ascii_a_scrollbar_has_no_letters() -> None:
+    able = Abilities(ascii_only=True, colours="16", dark=True)
+    async with opened("vanishing", abilities=able) as driver:
+        await driver.press("n", "n", *"sss")
+        for part in whole_screen(driver.app).strips:
+            narrow = [strip.text for strip in part if strip.cell_length == 1]
+            if BAR_ENDS.intersection(narrow):
+                break
+        else:
+            raise AssertionError("no scrollbar ends within a cell")
+        update = CellUpdate(
+            whole_screen(driver.app), Terminal(erases=False), driver.app.size, ascii_only=True
+        )
+        update.render_segments(driver.app.console)
+        right = [row[79] for row in update.terminal.rows.values()]
+        assert {cell[0] for cell in right if cell} <= {" ", "-"}
+        rows = frame_of(driver.app, ascii_only=True).rows
+        assert {row[-1].cells[-1] for row in rows} <= {" ", "-"}
 
 
 def tallest(driver: Driver) -> int:

@@ -74,12 +74,12 @@ def test_shades_are_signs_and_magnitudes() -> None:
 
 def test_shades_have_an_ascii_form() -> None:
     assert texts(HeatColumns(PAIR, (0, 0), 60, 9, IN_ASCII))[2:] == [
-        "▸   ..::--                  ▸   ++-@+-",
-        "  ==++++**                    +@-.   !",
-        "  ##%%@@@@                     ∞-∞-*+@",
-        "  0   ::--==++**##%%@@ 11     -1 -@-#-+--  +-+++#+@ 1",
+        "▸   __::;;                  ▸   +I-M+;",
+        "  ;;//II%%                    +M-_   !",
+        "  %%HHMMMM                     ∞-∞-I+M",
+        "  0   ::;;//II%%HHMMMM 11     -1 -M-H-I-;  +;+I+H+M 1",
         "  [0,0] = 0                   [0,0] = 0",
-        "  by size: .:-=+*#%@; ! NaN; ∞ infinite",
+        "  by size: _:;/I%HM; ! NaN; ∞ infinite",
     ]
 
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.style import Style
 
-from mfdebug.tui.widgets.tensor import Paint
+from mfdebug.tui.widgets.tensor import Paint, summary_text
 from mfdebug.tui.widgets.tensor_columns import ShownTensor, TensorColumns
 from tests.support.sizes import examples
 
@@ -49,3 +49,9 @@ def test_below_each_other_the_numbers_of_an_entry_end_in_one_column(
     for position, where in ends.items():
         below = len(lines[position]) == 2
         assert len(where) == (1 if below else 2)
+
+
+def test_equal_entries_have_no_histogram() -> None:
+    # It would be one bar, which says no more than the words.
+    assert summary_text(np.zeros(10), 60) == "all 0"
+    assert summary_text(np.arange(10.0), 60).startswith("█")

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterator
 import numpy as np
 
 from mfdebug.core.answers.answers import Answers
+from mfdebug.core.answers.rows import CLOSE, depends_on_others
 from mfdebug.core.answers.subject import Subject
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.core.timeline.engine_copy import EngineCopy, copied_state
@@ -20,8 +21,6 @@ GRID, SAMPLES = (41, 21), 121
 MARGIN = 0.25
 # A table of more classes is not read by anybody, and its memory is quadratic.
 MOST_CLASSES = 1000
-# Answers of one row in two batches that differ by more than this part are not the row's alone.
-CLOSE = 1e-4
 
 
 class Inquirer:
@@ -166,11 +165,9 @@ class _Inquiry:
             return False
         batch = self._batch(rows[: self.shape[0]])
         with self.engine.nodes_kept():
-            among = self._value(batch)[0]
-            alone = self._value(np.broadcast_to(batch[:1], batch.shape))[0]
+            found = depends_on_others(self._value, batch, CLOSE)
         yield "the rows"
-        size = np.abs(among).max(initial=0.0)
-        return bool((np.abs(among - alone) > CLOSE * size).any())
+        return found
 
     def _batch(self, rows: Array) -> Array:
         """Return rows as a whole batch; the last one is repeated."""

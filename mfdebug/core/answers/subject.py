@@ -10,12 +10,11 @@ import math
 
 from msgspec import Struct
 
+from mfdebug.core.answers.rows import rows_are_apart
 from mfdebug.core.plots.usage import ANSWERS
 from mfdebug.core.timeline.computed_cursor import ComputedCursor
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError, node_or_error
-from miniflow.graph import Graph
 from miniflow.node import Input
-from miniflow.ops.base import Op
 from miniflow.structure import reached
 
 # Columns of an input over which the answers can be drawn.
@@ -60,7 +59,7 @@ def find_subject(debugger: Debugger, text: str) -> Subject:
 
 
 def may_have_answers(debugger: Debugger) -> bool:
-    """Whether there may be answers to show, as far as the shapes of the graph say."""
+    """Whether there may be answers to show, as far as shapes and a try of the rows say."""
     try:
         subject = find_subject(debugger, "")
     except DebuggerError:
@@ -69,19 +68,12 @@ def may_have_answers(debugger: Debugger) -> bool:
     if source[:1] != answer[:1]:
         return False
     width, few = math.prod(source[1:]), len(source) < 3
-    if few and width <= MOST_AXES and _mixes_rows(debugger.graph, subject):
+    if few and width <= MOST_AXES and not rows_are_apart(debugger, subject.source, subject.answer):
         # They would be drawn over an input, and there is no answer to one point.
         return False
     if math.prod(answer[1:]) == 1:
         return subject.target is not None or width <= MOST_AXES
     return subject.target is not None and len(answer) == 2
-
-
-def _mixes_rows(graph: Graph, subject: Subject) -> bool:
-    """Whether a row's answer depends on the rows beside it: it is normalised with them."""
-    needed = reached([graph.nodes[subject.answer]], lambda node: node.inbound_nodes)
-    # What keeps means of its batches without reading them uses those of the batch itself.
-    return any(isinstance(node, Op) and node.lasts and not node.reads_lasting for node in needed)
 
 
 def _compared(debugger: Debugger) -> tuple[int | None, int | None]:

@@ -23,8 +23,8 @@ NUMBERS = {
     "▸ value": "in the node panel: why, watch, print and last take this number",
     "×10⁻³": "e-3 in ASCII: the numbers below, times this, are the tensor's",
     "▸ row ▾": "in a matrix product: the row and the column that meet in the chosen number",
-    "× · ⊙": "a product of numbers, of matrices, entry by entry",
-    "ᵀ Σ": "a matrix transposed; a sum",
+    "× · ⊙": "a product of numbers, of matrices, entry by entry; each is * in ASCII",
+    "ᵀ Σ √": "a matrix transposed; a sum; a square root",
     "…": "something is cut here for lack of room",
 }
 CURVES = {
@@ -40,12 +40,12 @@ CURVES = {
 }
 HEATMAPS = {
     "blue, orange": "positive, negative; stronger is larger; grey where all have one sign",
-    "▾ ▸ ▀ ▄": "the chosen entry's column and row; two rows share a line "
-    "in colour, and ▀ is the upper one, ▄ the lower one",
+    "▾ ▸ ▀ ▄": "the chosen entry's column and row; where two rows share a line, which is so "
+    "in colour and never in ASCII, ▀ is the upper one, ▄ the lower one",
     "each cell: the largest of 4x2": "a cell stands for a block of 4 rows and 2 "
     "columns: it has the shade of the block's largest magnitude",
     "░▒▓█": "with few or no colours: the larger a number, the darker its shade; the "
-    "sign before it is the number's; in ASCII .:-=+*#%@",
+    "sign before it is the number's; in ASCII _:;/I%HM",
     "! ∞": "NaN, infinity (8 in ASCII)",
     "-0.3 … 0.5": "the smallest and the largest number shown; shades of "
     "numbers of one sign begin at the one nearest to 0, other shades at 0",

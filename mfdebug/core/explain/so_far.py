@@ -1,6 +1,7 @@
 """What a pass has computed before the present moment, an equation a line: the chain of its numbers.
 
-Of graphs of single numbers, whose equations are short: there a whole pass fits below a node.
+Of graphs of single numbers, whose equations are short: there a whole pass fits below a node. Also
+of small tensors that nothing trains, where no curve needs the room: of the first entry of each.
 """
 
 from __future__ import annotations
@@ -11,11 +12,13 @@ from math import prod
 from msgspec import Struct
 
 from mfdebug.core.explain.report import report
-from mfdebug.core.timeline.debugger import Debugger
+from mfdebug.core.timeline.debugger import Debugger, index_text
 from miniflow.node import Input
 
 # Each node costs a report; a larger graph has more nodes than a panel has lines.
 MOST_NODES = 40
+# Entries of a small tensor.
+SMALL = 12
 
 
 class Computed(Struct, frozen=True):
@@ -36,12 +39,13 @@ class SoFar:
         self._pass: object = None
         self._known: dict[int, list[Computed]] = {}
         shapes = debugger.plan.shapes
-        self._offered = len(shapes) <= MOST_NODES and all(prod(shape) == 1 for shape in shapes)
+        most = 1 if debugger.graph.trains else SMALL
+        self._offered = len(shapes) <= MOST_NODES and all(prod(shape) <= most for shape in shapes)
 
     def last(self, most: int) -> list[Computed]:
         """Return the last equations, at most `most`, before those of the moment's node.
 
-        There are none in a graph with tensors, and none while a question hides numbers.
+        There are none in a graph of larger tensors, and none while a question hides numbers.
         """
         debugger, where = self._debugger, self._debugger.where
         nodes = debugger.graph.nodes
@@ -69,7 +73,11 @@ class SoFar:
 def _value(debugger: Debugger, node: int) -> Iterator[Computed]:
     shown = report(debugger, node)
     if shown.working and shown.value is not None:
-        yield Computed(f"{shown.name} = {shown.formula} = {shown.working}", shown.value)
+        form = f"{shown.name} = {shown.formula}"
+        if prod(debugger.plan.shapes[node]) > 1:
+            # The formula is of the whole tensor.
+            form = f"{shown.name}{index_text(shown.index)}"
+        yield Computed(f"{form} = {shown.working}", shown.value)
 
 
 def _sent(debugger: Debugger, node: int) -> Iterator[Computed]:

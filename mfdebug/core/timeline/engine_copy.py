@@ -119,9 +119,11 @@ class EngineCopy:
             self.plan.update(trainable)
         return _joined(self.plan.value(i) for i in self.graph.trainables)
 
-    def value_at(self, node: int, inputs: dict[int, Array]) -> Array:
-        """Return a node's value at the present parameters and at other values of inputs."""
-        self._forward(None, inputs)
+    def value_at(
+        self, node: int, inputs: dict[int, Array], parameters: Array | None = None
+    ) -> Array:
+        """Return a node's value at other inputs, and at the present parameters or others."""
+        self._forward(parameters, inputs)
         return np.array(self.plan.value(node))
 
     def _forward(self, parameters: Array | None, inputs: dict[int, Array] | None = None) -> None:

@@ -9,13 +9,13 @@ from typing import Any
 
 from rich.cells import cell_len
 from rich.color import Color, blend_rgb
-from rich.segment import Segment
 from rich.style import Style
 from rich.terminal_theme import TerminalTheme
 from textual._compositor import LayoutUpdate
 from textual.app import App
+from textual.strip import Strip
 
-from mfdebug.config.ascii import in_ascii, row_in_ascii
+from mfdebug.config.ascii import BAR_ENDS, in_ascii, row_in_ascii
 from mfdebug.pictures.cells import Frame, Run
 
 
@@ -29,10 +29,7 @@ def whole_screen(app: App[Any]) -> LayoutUpdate:
 def frame_of(app: App[Any], *, ascii_only: bool) -> Frame:
     """Return what the screen shows now."""
     theme = app.ansi_theme
-    rows = tuple(
-        tuple(_runs([segment for strip in strips for segment in strip], theme, ascii_only))
-        for strips in whole_screen(app).strips
-    )
+    rows = tuple(tuple(_runs(strips, theme, ascii_only)) for strips in whole_screen(app).strips)
     width, height = app.size
     areas: Counter[str] = Counter()
     for row in rows:
@@ -45,10 +42,11 @@ def frame_of(app: App[Any], *, ascii_only: bool) -> Frame:
 _Look = tuple[str, str, bool, bool, bool]
 
 
-def _runs(segments: Iterable[Segment], theme: TerminalTheme, ascii_only: bool) -> Iterator[Run]:
+def _runs(strips: Iterable[Strip], theme: TerminalTheme, ascii_only: bool) -> Iterator[Run]:
     cells = [
-        (cell, look)
-        for text, style, control in segments
+        (" " if ascii_only and cell in BAR_ENDS and strip.cell_length == 1 else cell, look)
+        for strip in strips
+        for text, style, control in strip
         if not control
         for look in (_look(style or Style.null(), theme),)
         for cell in _cells(text)

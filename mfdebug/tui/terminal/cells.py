@@ -22,7 +22,7 @@ from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
 from textual.app import ReturnType
 from textual.geometry import Size
 
-from mfdebug.config.ascii import UNKNOWN, in_ascii, row_in_ascii
+from mfdebug.config.ascii import BAR_ENDS, UNKNOWN, in_ascii, row_in_ascii
 from mfdebug.tui.terminal.looks import BLANK, PLAIN, look_of, shows_as_blank
 from mfdebug.tui.terminal.pacing import PacedApp
 from mfdebug.tui.terminal.pen import Cell, Pen, Terminal
@@ -152,6 +152,11 @@ class CellUpdate(CompositorUpdate):
         cells = _cells(segments, colors, width)
         if not self.ascii_only:
             return cells
+        if width == 1:
+            cells = [
+                (" ", shows_as_blank(look)) if text in BAR_ENDS else (text, look)
+                for text, look in cells
+            ]
         texts = row_in_ascii([text for text, _ in cells], _column)
         return [(text, look) for text, (_, look) in zip(texts, cells, strict=True)]
 

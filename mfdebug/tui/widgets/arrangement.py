@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple
 
 # From these widths on, the circuit stands beside the list, and the node beside a circuit that is
@@ -43,7 +43,7 @@ def arrange(
     wished: bool | None,
     fits: Callable[[int, int], Fit],
     *,
-    listed: int = LIST,
+    listed: Sequence[int] = (),
 ) -> Arrangement:
     """Return where the circuit stands in panels of a size.
 
@@ -52,8 +52,8 @@ def arrange(
     stands below it, in all its width, wherever the whole drawing leaves room there: beside a low
     drawing, matrices would be cut while most of the circuit's column is empty.
 
-    `listed` are the columns in which the list has names, ops and shapes: it gets them, up to those
-    of a wide list, where the drawing then shows as much as beside a narrower one.
+    `listed` are the widths in which the list has ops or shapes beside the names, the best first: it
+    gets the first one beside which the drawing shows as much as beside a narrower list.
     """
     if wished is False:
         return Arrangement("hidden")
@@ -63,9 +63,13 @@ def arrange(
         columns = LIST if width < ROOMY_LIST else WIDE_LIST
         room = height - 1 - _below(height)
         found = Arrangement("beside", columns, width=width - columns - 1, height=room)
-        longer = min(listed, WIDE_LIST)
-        if longer > columns and fits(left := width - longer - 1, room) == fits(found.width, room):
-            found = Arrangement("beside", longer, width=left, height=room)
+        for longer in listed:
+            if longer <= columns:
+                continue
+            left = width - longer - 1
+            if fits(left, room) == fits(found.width, room):
+                found = Arrangement("beside", longer, width=left, height=room)
+                break
         if width >= JOINED and fits(found.width, found.height) != "whole":
             left = width - WIDE_LIST - NODE - 2
             found = Arrangement("joined", WIDE_LIST, NODE, left, height - 1)

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 # A larger graph is laid out in a thread: folding is linear in the nodes.
 MOST_AT_ONCE = 400
 # Layouts that are kept: those of the sizes and folds that one changes between.
-LAYOUTS_KEPT = 6
+LAYOUTS_KEPT = 8
 # Cells that a turn of the wheel scrolls.
 WHEEL_ROWS, WHEEL_COLUMNS = 3, 8
 # Blanks and lines, and the words between them.

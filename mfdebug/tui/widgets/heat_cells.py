@@ -18,12 +18,13 @@ from rich.color import Color, blend_rgb
 from rich.segment import Segment
 from rich.style import Style
 
+from mfdebug.config.ascii import RAMP
 from mfdebug.core.format.shades import ShadeScale
 from mfdebug.tui.widgets.tensor import Line
 
 # From no shade to the strongest. The ASCII forms are for terminals without blocks.
 SHADES = " ░▒▓█"
-ASCII_SHADES = " .:-=+*#%@"
+ASCII_SHADES = f" {RAMP}"
 # Shades of a colour: more are not distinguishable with 256 colours.
 STEPS = 12
 UPPER = "▀"

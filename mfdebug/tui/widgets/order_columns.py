@@ -7,6 +7,8 @@ parameter, a bar for each value, and a summary of a value's entries.
 
 from __future__ import annotations
 
+from itertools import groupby
+
 from msgspec import Struct
 
 # The marker of stops, that of the present moment, and a gap; the gap after the name.
@@ -21,7 +23,7 @@ UPDATE = 6
 # A histogram of fewer cells is not readable.
 SUMMARY, WIDE_SUMMARY = 10, 24
 LEAST_NAME, SOME_NAME = 4, 16
-LEAST_OP, MOST_OP = 4, 14
+LEAST_OP, SOME_OP, MOST_OP = 4, 5, 14
 MOST_SHAPE = 12
 
 
@@ -90,11 +92,28 @@ class Columns(Struct, frozen=True):
         return words
 
 
-def listed_width(wanted: Wanted) -> int:
-    """Return the width in which names, ops, shapes and numbers all have their columns."""
+def listed_widths(wanted: Wanted, least: int, most: int) -> list[int]:
+    """Return widths above `least`, up to `most`, in which a list says more, the best first.
+
+    First with ops and shapes, then with ops, then with shapes: the widest and the narrowest of
+    each, as the circuit is laid out beside each. None is wider than names, ops, shapes and numbers.
+    """
     name, shape = min(wanted.name, SOME_NAME), min(wanted.shape, MOST_SHAPE)
-    columns = Columns(name, min(wanted.op, MOST_OP), shape)
-    return columns.before_numbers + 2 * (MARK + NARROW_NUMBER)
+    every = Columns(name, min(wanted.op, MOST_OP), shape)
+    most = min(most, every.before_numbers + 2 * (MARK + NARROW_NUMBER))
+
+    def columns(width: int) -> tuple[bool, bool]:
+        fitted = fit_columns(wanted, width)
+        # In a place of fewer cells, most ops would be cut.
+        return fitted.op >= min(SOME_OP, wanted.op), fitted.shape > 0
+
+    def said(width: int) -> tuple[bool, bool, int]:
+        return *columns(width), fit_columns(wanted, width).op
+
+    wider = range(most, least, -1)
+    widths = [width for width in wider if any(columns(width)) and said(width) > said(least)]
+    alike = [[*group] for _, group in groupby(sorted(widths, key=columns, reverse=True), columns)]
+    return [width for group in alike for width in dict.fromkeys((group[0], group[-1]))]
 
 
 def fit_columns(wanted: Wanted, width: int) -> Columns:

@@ -23,7 +23,7 @@ from mfdebug.tui.widgets.order_columns import (
     Columns,
     Wanted,
     fit_columns,
-    listed_width,
+    listed_widths,
 )
 from mfdebug.tui.widgets.order_numbers import ASKED, OrderNumbers
 from mfdebug.tui.widgets.order_rows import OrderRows, Row
@@ -79,10 +79,9 @@ class OrderLines:
         self._names = NameTexts(self._rows)
         return before != self.columns
 
-    @property
-    def listed_width(self) -> int:
-        """The width in which names, ops, shapes and numbers all have their columns."""
-        return listed_width(self._wanted())
+    def listed_widths(self, least: int, most: int) -> list[int]:
+        """Return the widths in these bounds with more columns than the least, the best first."""
+        return listed_widths(self._wanted(), least, most)
 
     def _wanted(self) -> Wanted:
         first = range(min(len(self._rows.names), MEASURED))

@@ -141,14 +141,14 @@ class OrderNumbers:
             lead = " " * (columns.number - 6)
             text = column_entries(size.entries, (room if entries else columns.number) - len(lead))
             if text:
-                return [Segment(fit(f" {mark}{lead}{text}", MARK + room), style)]
+                return _word(fit(f" {mark}{lead}{text}", MARK + room), style)
         if math.isnan(size.number):
-            return [Segment(fit(f" {mark}{LARGE}", MARK + room), style)]
+            return _word(fit(f" {mark}{LARGE}", MARK + room), style)
         text = f" {mark}{column_number(size.number, columns.number)}"
         if not bar:
-            return [Segment(text, style)]
+            return _word(text, style)
         return [
-            Segment(f"{text} ", style),
+            *_word(f"{text} ", style),
             Segment(magnitude_bar(size.number, bar), self._style("order--bar")),
         ]
 
@@ -195,3 +195,13 @@ class OrderNumbers:
             known = size, histogram(self._debugger.state.value(node), width)
             self._histograms[node] = known
         return known[1]
+
+
+def _word(text: str, style: Style) -> list[Segment]:
+    """Return a text without a line below the blanks around it: few colours underline a number."""
+    word = text.strip()
+    if not style.underline or not word:
+        return [Segment(text, style)]
+    start, plain = text.index(word), style + Style(underline=False)
+    parts = ((text[:start], plain), (word, style), (text[start + len(word) :], plain))
+    return [Segment(part, look) for part, look in parts if part]

@@ -21,6 +21,7 @@ from mfdebug.core.explain.list_marks import BAR_MARK, FOLDED_MARK
 from mfdebug.core.explain.scopes import Scope
 from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.tui.keys import bindings_at
+from mfdebug.tui.widgets.arrangement import LIST, WIDE_LIST
 from mfdebug.tui.widgets.lines import LinesView
 from mfdebug.tui.widgets.order_columns import MARGIN
 from mfdebug.tui.widgets.order_lines import OrderLines
@@ -175,10 +176,14 @@ class OrderTree(LinesView, can_focus=True):
         """The lines that all rows take."""
         return len(self._rows) * self._spacing
 
-    @cached_property
-    def listed_width(self) -> int:
-        """The width in which names, ops, shapes and numbers all have their columns."""
-        return self._order_lines.listed_width
+    def listed_widths(self, height: int) -> list[int]:
+        """Return the widths beside a circuit in which it has more columns, the best first.
+
+        In so many rows it may need a scrollbar, with the blank before it.
+        """
+        bar = 2 if self.line_count > height else 0
+        widths = self._order_lines.listed_widths(LIST - bar, WIDE_LIST - bar)
+        return [width + bar for width in widths]
 
     @property
     def absent_signs(self) -> str:

@@ -22,7 +22,7 @@ from mfdebug.tui.widgets.arrangement import (
     arrange,
 )
 from mfdebug.tui.widgets.cost_plot import CostPlot
-from mfdebug.tui.widgets.legend import Legend
+from mfdebug.tui.widgets.legend import LEAST, Legend
 from mfdebug.tui.widgets.node_panel import NodePanel
 from mfdebug.tui.widgets.order_tree import OrderTree
 from mfdebug.tui.widgets.output_list import OutputList
@@ -335,7 +335,8 @@ class Panels(Horizontal):
         """Arrange the circuit in a screen of a size, by default the present one."""
         width, height = screen or self.screen.size
         height = max(1, height - AROUND)
-        listed = self.order.listed_width
+        # Below the title and above the legend.
+        listed = self.order.listed_widths(height - 1 - LEAST)
         found = arrange(
             width, height, self._wished, lambda *room: self.circuit.fits(*room), listed=listed
         )

@@ -93,8 +93,8 @@ def summary_text(array: Array, width: int) -> str:
         return ""
     statistics = summary(array)
     text = statistics.text()
-    if cell_len(text) + 1 + HISTOGRAM <= width:
-        # Counted only where it fits: it takes longer than the rest.
+    if statistics.min < statistics.max and cell_len(text) + 1 + HISTOGRAM <= width:
+        # Counted only where it fits: it takes longer than the rest. Of equal entries it is one bar.
         return f"{histogram(array, HISTOGRAM)} {text}"
     shortest = f"{scalar(statistics.min, 4)} … {scalar(statistics.max, 4)}"
     return next((form for form in (text, shortest) if cell_len(form) <= width), "")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
+from mfdebug.core.answers import rows
 from mfdebug.core.answers.answers import Answers
 from mfdebug.core.answers.drawing import draw
 from mfdebug.core.answers.inquiry import Inquirer
@@ -16,8 +19,28 @@ from mfdebug.core.timeline.debugger import Debugger
 from mfdebug.opening.graphs import load_graph
 from miniflow.errors import MiniflowError
 from miniflow.graph import Graph
-from miniflow.node import Input
-from miniflow.ops import MSE, Linear, MatMul, Mul, SoftmaxCrossEntropy
+from miniflow.node import Input, Node
+from miniflow.ops import (
+    MSE,
+    Add,
+    Attention,
+    BatchNorm,
+    Concat,
+    CumSum,
+    LayerNorm,
+    Linear,
+    MatMul,
+    Mean,
+    Mul,
+    Slice,
+    Softmax,
+    SoftmaxCrossEntropy,
+    Sub,
+    Sum,
+    Tanh,
+    Transpose,
+)
+from miniflow.ops.base import Array
 from tests.support.debuggers import network, state
 
 
@@ -62,6 +85,90 @@ def test_they_are_offered_where_there_are_any(name: str, offered: bool) -> None:
         return
     with pytest.raises(MiniflowError):
         answers(debugger)
+
+
+def crossed(op: Callable[[Node], Node]) -> Graph:
+    """A network on rows of two numbers, of which `op` makes one number a row."""
+    rng = np.random.default_rng(1)
+    W = Input("W", value=rng.normal(size=(2, 2)), trainable=True)
+    V = Input("V", value=rng.normal(size=(2, 1)), trainable=True)
+    X, t = Input("X", value=rng.normal(size=(5, 2))), Input("t", value=rng.normal(size=(5, 1)))
+    return Graph.of(MSE(t, MatMul(op(MatMul(X, W)), V, name="y"), name="cost"))
+
+
+def learned(value: Array) -> Input:
+    return Input("A", value=value, trainable=True)
+
+
+def scaled_sum(x: Node, scale: float) -> Node:
+    """Each row and, times a parameter, the sum of all rows."""
+    return Add(x, Mul(learned(np.array(scale)), Sum(x, axis=0, keepdims=True)))
+
+
+APART: dict[str, Callable[[Node], Node]] = {
+    "elementwise": lambda x: Add(Tanh(x), Mul(x, x)),
+    "BatchNorm of a trained network": lambda x: BatchNorm(x, training=False),
+    "Softmax over the entries of a row": lambda x: Softmax(x, axis=-1),
+    "LayerNorm": LayerNorm,
+    "CumSum along a row": lambda x: CumSum(x, axis=1),
+    "Transpose, and back": lambda x: Transpose(Tanh(Transpose(x))),
+    "halves of a row, exchanged": lambda x: Concat(
+        Slice(x, axis=1, start=1), Slice(x, axis=1, stop=1), axis=1
+    ),
+}
+MIXED: dict[str, Callable[[Node], Node]] = {
+    "BatchNorm": BatchNorm,
+    "Softmax over rows": lambda x: Softmax(x, axis=0),
+    "mean of all rows": lambda x: Sub(x, Mean(x, axis=0, keepdims=True)),
+    "sum of all rows": lambda x: scaled_sum(x, 0.5),
+    "CumSum over rows": lambda x: CumSum(x, axis=0),
+    "attention between rows": lambda x: Attention(x, x, x),
+    "causal attention": lambda x: Attention(x, x, x, causal=True),
+    "Transpose and MatMul": lambda x: MatMul(MatMul(x, Transpose(x)), x),
+    "rows, mixed by parameters": lambda x: MatMul(learned(np.tri(5)), x),
+}
+# Parameters that do not mix them at first.
+HIDDEN: dict[str, Callable[[Node], Node]] = {
+    "no sum yet": lambda x: scaled_sum(x, 0.0),
+    "each row by itself": lambda x: MatMul(learned(np.eye(5)), x),
+}
+
+
+@pytest.mark.parametrize("kind", APART)
+def test_they_are_offered_where_each_row_has_its_own(kind: str) -> None:
+    debugger = ComputedDebugger(crossed(APART[kind]))
+    before = state(debugger)
+    assert may_have_answers(debugger)
+    assert state(debugger) == before
+    assert answers(debugger).kind == "plane"
+
+
+@pytest.mark.parametrize("kind", MIXED)
+def test_they_are_not_offered_where_rows_are_mixed(kind: str) -> None:
+    debugger = ComputedDebugger(crossed(MIXED[kind]))
+    assert not may_have_answers(debugger)
+    with pytest.raises(MiniflowError, match="depends on the rows beside it"):
+        answers(debugger)
+
+
+@pytest.mark.parametrize("kind", HIDDEN)
+def test_they_are_not_offered_where_training_will_mix_rows(kind: str) -> None:
+    debugger = ComputedDebugger(crossed(HIDDEN[kind]))
+    assert not may_have_answers(debugger)
+    assert answers(debugger).kind == "plane"
+    debugger.cursor.sgd(3)
+    with pytest.raises(MiniflowError, match="depends on the rows beside it"):
+        answers(debugger)
+
+
+def test_nothing_is_tried_where_the_ops_say_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rows, "MOST_NUMBERS", 0)
+    for name in ("wx", "xor", "linear-regression", "vanishing", "dead-relu"):
+        assert may_have_answers(at_step(name, 0)), name
+    # Where they do not, it may take too long.
+    assert not may_have_answers(ComputedDebugger(crossed(LayerNorm)))
 
 
 def test_they_follow_the_moment() -> None:

@@ -7,8 +7,8 @@ from mfdebug.core.timeline.computed_debugger import ComputedDebugger
 from mfdebug.opening.graphs import load_graph
 
 
-def at(moment: int) -> tuple[ComputedDebugger, SoFar]:
-    debugger = ComputedDebugger(load_graph("circuit-b"))
+def at(moment: int, name: str = "circuit-b") -> tuple[ComputedDebugger, SoFar]:
+    debugger = ComputedDebugger(load_graph(name))
     debugger.move(moment)
     return debugger, SoFar(debugger)
 
@@ -41,6 +41,20 @@ def test_a_backward_pass_has_what_was_sent_and_the_last_stay() -> None:
     ]
     assert texts(so_far) == sent
     assert texts(so_far, 3) == sent[1:]
+
+
+def test_small_tensors_that_nothing_trains_have_their_first_entries() -> None:
+    debugger, so_far = at(4, "lesson-backward")
+    assert texts(so_far) == [
+        "f[0,0] = (-1) × 2 + (-2) × 3 + (-3) = -11",
+        "a[0,0] = σ(-11) = 1.67014e-05",
+    ]
+    debugger.move(debugger.moment + 4)
+    assert texts(so_far)[-1] == "f to b[0]  (Σ rows of ∂cost/∂f)[0] = " + (
+        "(-1.67009e-05) × 1 + (-3.3402e-05) × 1 = -5.01029e-05"
+    )
+    # Where something is trained, the curve has the room.
+    assert texts(at(4, "xor")[1]) == []
 
 
 def test_an_edit_and_a_step_back_leave_no_older_number() -> None:
