@@ -11,9 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from mfdebug.core.timeline.engine_copy import EngineCopy
+from miniflow import ops
 from miniflow.errors import MiniflowError
-from miniflow.ops import Linear
 from miniflow.ops.base import Array, Shape
 from miniflow.ops.broadcasting import Elementwise
 from miniflow.structure import reached
@@ -70,7 +69,7 @@ def _ops_keep_rows(graph: Graph, shapes: Sequence[Shape], source: int, answer: i
         having = [k for k, i in enumerate(inputs) if i in depends]
         if op not in needed or not having:
             continue
-        if isinstance(op, Linear):
+        if isinstance(op, ops.Linear):
             # The weights, after the matrices, multiply rows with each other.
             keeps = having[-1] < len(inputs) // 2 and len(shapes[node]) > 1
         else:
@@ -85,6 +84,9 @@ def _ops_keep_rows(graph: Graph, shapes: Sequence[Shape], source: int, answer: i
 
 def _tries(debugger: Debugger, source: int, answer: int) -> Iterator[bool]:
     """Yield whether an answer depends on other rows: as it is now, then at random numbers."""
+    # The ops of most graphs show it.
+    from mfdebug.core.timeline.engine_copy import EngineCopy
+
     engine = EngineCopy(debugger)
     with engine.nodes_kept():
         parameters = engine.take()
