@@ -4,7 +4,8 @@
 
 Each way is a process of its own that trains the same model, and they take turns: a first part is
 not counted, in which mfdebug keeps every pass. Then the time from requesting a pass of a paused
-program to its numbers, from the first pass to its rows on the screen, and what a run file takes.
+program to its numbers, from the first pass to its rows on the screen, until the table of a running
+program's modules is there and is drawn again, and what a run file takes.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 from statistics import median, quantiles
 from time import monotonic, perf_counter, sleep
@@ -37,6 +39,8 @@ MODELS = {
 WARM_SECONDS, TURN_SECONDS = 3.0, 0.3
 PEERS = ("torchlens", "nansense")
 WAITS, PAUSE, SCREENS = 20, 0.5, 3
+# Tables of a running program that are timed, and what stands above them.
+TABLES, TITLE = 10, "of the running program"
 
 
 class Way:
@@ -178,17 +182,20 @@ def waiting() -> list[str]:
     """Measure how long a user waits, and return lines of Markdown."""
     lines = [
         f"The time from requesting a pass of a paused program to its numbers, {PAUSE:g} s after",
-        "the one before, and from the start of the first backward to the rows on the screen.",
+        "the one before; from the start of the first backward to the rows on the screen; and, once",
+        "the program runs on, from the key to the table of its modules, and from one table to the",
+        "next, as they are drawn.",
         "",
-        "| model | next pass, median | most | first rows |",
-        "|:--|--:|--:|--:|",
+        "| model | next pass, median | most | first rows | table | next table, median | most |",
+        "|:--|--:|--:|--:|--:|--:|--:|",
     ]
     for model in ("mlp", "gpt-3m"):
         times = _waits(model)
-        first = median(_first_rows(model) for _ in range(SCREENS))
-        lines.append(
-            f"| {MODELS[model]} | {median(times):.0f} ms | {max(times):.0f} ms | {first:.0f} ms |"
-        )
+        screens = [_screens(model) for _ in range(SCREENS)]
+        first, table = (median(screen[i] for screen in screens) for i in (0, 1))
+        periods = [period for screen in screens for period in screen[2]]
+        cells = [median(times), max(times), first, table, median(periods), max(periods)]
+        lines.append(f"| {MODELS[model]} | {' | '.join(f'{cell:.0f} ms' for cell in cells)} |")
     return [*lines, ""]
 
 
@@ -225,14 +232,27 @@ def _waits(model: str) -> list[float]:
             run.close()
 
 
-def _first_rows(model: str) -> float:
+def _screens(model: str) -> tuple[float, float, list[float]]:
+    """Return the milliseconds to the first rows, to the live table, and from one to the next."""
     with tempfile.TemporaryDirectory() as folder:
         program, stamp = _program(Path(folder), model), Path(folder) / "stamp"
         command = [sys.executable, "-m", "mfdebug", str(program)]
         environment = {"XDG_STATE_HOME": folder, "STAMP": str(stamp), "OMP_NUM_THREADS": "1"}
         with PtyApp(command, env=environment, warm=False) as app:
             app.wait_for("press s to begin", 120, idle=False)
-            return 1e3 * (monotonic() - float(stamp.read_text()))
+            first = 1e3 * (monotonic() - float(stamp.read_text()))
+            app.settle()
+            app.send(b"c")
+            drawn = [monotonic()]
+            title = ""
+            while len(drawn) < TABLES + 2:
+                app.settle(first=10, idle=0)
+                now = next((row for row in app.text.splitlines() if TITLE in row), "")
+                if now != title:
+                    title = now
+                    drawn.append(monotonic())
+            times = [1e3 * (after - before) for before, after in pairwise(drawn)]
+            return first, times[0], times[1:]
 
 
 if __name__ == "__main__":

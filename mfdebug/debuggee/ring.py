@@ -45,6 +45,8 @@ _HEAD = Struct("=IIHHQQiiiI")
 # The same with a record of four bytes, and the bytes that it takes.
 _SHORT = Struct(_HEAD.format + "4s")
 _SHORT_BYTES = -(-_SHORT.size // 8) * 8
+# Bytes for which it is asked at once whether they are free, for many of these.
+_SHORT_ROOM = 64 * _SHORT_BYTES
 # Bytes of the ring in use while the reader keeps up.
 CACHED_BYTES = 2**20
 # A file descriptor that few programs reach.
@@ -160,6 +162,10 @@ class Ring:
         self.peer_ended: Callable[[], bool] = lambda: False
         self.dead = False
         self._at = self.word(WRITTEN)
+        # The control words, by their number, for what is read in each pass; and up to where it is
+        # known that bytes in a row are free.
+        self.words = memoryview(self.memory)[:DATA].cast("Q")
+        self._free_to = 0
         # The bytes of a record that arrives in pieces, and how many are there.
         self._joined: bytearray | None = None
         self._joined_bytes = 0
@@ -201,12 +207,16 @@ class Ring:
 
     def put_short(self, record: Record, number: int) -> None:
         """Write a record of four bytes without a text once more, as that of another pass."""
-        at = self._room(_SHORT_BYTES)
-        if self.dead:
-            return
+        at = self._at
+        if at + _SHORT_BYTES > self._free_to:
+            self._room(_SHORT_ROOM)
+            if self.dead:
+                return
+            at = self._at
+            self._free_to = at + _SHORT_ROOM
         _SHORT.pack_into(
             self.memory,
-            at,
+            DATA + at % self.capacity,
             _SHORT_BYTES,
             _SHORT.size,
             record.kind,
@@ -219,8 +229,7 @@ class Ring:
             0,
             record.data,
         )
-        self._at += _SHORT_BYTES
-        _WORD.pack_into(self.memory, WRITTEN, self._at)
+        self._at = self.words[WRITTEN // 8] = at + _SHORT_BYTES
 
     def _put(self, record: Record, parts: Sequence[Bytes], length: int) -> None:
         text = record.text

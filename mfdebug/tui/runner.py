@@ -21,8 +21,8 @@ from miniflow.errors import MiniflowError
 
 # Seconds after which a command moves to the background: keys then work, and any key stops it.
 BACKGROUND_AFTER = 0.25
-# The command that lets a program run.
-CONTINUE = "continue"
+# The command that lets a program run, and the seconds after which its modules are shown.
+CONTINUE, TABLE_AFTER = "continue", 0.1
 # Redraws per second during a run; a message for each step would delay the keys.
 REPORTS_PER_SECOND = 8
 # Lines that need no thread, because they move by one moment or phase only.
@@ -61,6 +61,9 @@ class Runner:
         self._begun = self._reached = 0.0
         self._begun_at = 0.0
         self.modules = LiveModules(session)
+        # Whether the modules are read before the command has moved to the background, so that they
+        # are there when it does.
+        self._with_table = False
 
     @property
     def busy(self) -> bool:
@@ -122,8 +125,11 @@ class Runner:
         self._begun = self._reached = self._steps(self.session.debugger.moment)
         self._begun_at = time.monotonic()
         self.modules.start()
+        self._with_table = line == CONTINUE and self.session.printed is not None
         if not patience:
             self.modules.refresh()
+        elif self._with_table:
+            patience = TABLE_AFTER
         future = loop.run_in_executor(self._worker, self.session.run, line)
         done, _ = await asyncio.wait({future}, timeout=patience)
         if done:
@@ -158,7 +164,7 @@ class Runner:
         """Record the progress of a run and return whether it must stop; called from its thread."""
         self._reached = self._steps(moment)
         self._was_stopped = self._stop
-        if self.busy and not self._stop:
+        if (self.busy or self._with_table) and not self._stop:
             self.modules.refresh()
         return self._stop
 

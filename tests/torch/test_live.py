@@ -12,11 +12,15 @@ pytest.importorskip("torch")
 
 import torch
 
+from mfdebug.core.session.reply import Reply
 from mfdebug.debuggee.ring import NEVER
 from mfdebug.opening.programs import open_program
 from mfdebug.opening.runs import open_run
 from mfdebug.running.runnable import Runnable
 from mfdebug.tui.app import DebuggerApp
+from mfdebug.tui.run_progress import RunProgress
+from mfdebug.tui.runner import Runner
+from miniflow.errors import MiniflowError
 from tests.support.app_driver import Driver
 from tests.torch.written import MODEL, PRINTS, debug, run, steps
 
@@ -211,6 +215,8 @@ async def _modules_are_on_the_screen(tmp_path: Path) -> None:
         app = DebuggerApp(None, history_memory=0, session=running.session)
         async with app.run_test(size=(80, 24)) as pilot:
             driver = Driver(app, pilot)
+            runner = driver.screen.runner
+            seen = _Reports(runner)
             await pilot.press("c")
             for _ in range(400):
                 await pilot.pause(0.05)
@@ -218,6 +224,8 @@ async def _modules_are_on_the_screen(tmp_path: Path) -> None:
                     break
             rows = [line.split()[0] for line in driver.text.splitlines() if "net." in line]
             assert rows == ["net.0", "net.1", "net.2"]
+            # They were read by the time that the run was first shown.
+            assert seen.rows[0] == 3
             await pilot.press("x")
             await driver.screen.runner.finished()
             await pilot.pause()
@@ -225,6 +233,26 @@ async def _modules_are_on_the_screen(tmp_path: Path) -> None:
             assert "─ order" in driver.text or "━ order" in driver.text
     finally:
         running.run.close()
+
+
+class _Reports:
+    """Listens to a runner in front of its listener, and notes how many rows each report has."""
+
+    def __init__(self, runner: Runner) -> None:
+        self.rows: list[int] = []
+        self._runner = runner
+        self._listener = runner._listener
+        runner._listener = self
+
+    def progressed(self, progress: RunProgress) -> None:
+        self.rows.append(len(self._runner.modules.rows))
+        self._listener.progressed(progress)
+
+    def answered(self, line: str, reply: Reply) -> None:
+        self._listener.answered(line, reply)
+
+    def failed(self, error: MiniflowError) -> None:
+        self._listener.failed(error)
 
 
 def test_where_it_is_interrupted_there_are_numbers(tmp_path: Path) -> None:

@@ -25,6 +25,9 @@ class LiveModules:
         self._session = session
         self._debugger: Debugger | None = None
         self._table: ModuleTable | None = None
+        # The inputs that were known to be trained when the table was made: the first update shows
+        # more of them.
+        self._trained: list[int] = []
         self._due = 0.0
         self.rows: list[ModuleRow] = []
         self.words = ""
@@ -47,11 +50,13 @@ class LiveModules:
         if not newest:
             return
         numbers = newest[0]
-        if self._table is None or self._debugger is not debugger:
+        trained = list(debugger.graph.trainables)
+        if self._table is None or self._debugger is not debugger or self._trained != trained:
             # Most sessions run no program.
             from mfdebug.core.breakpoints.module_table import ModuleTable
 
             self._debugger, self._table = debugger, ModuleTable(debugger)
+            self._trained = trained
         if numbers.sgd_step == self._table.sgd_step and self.rows:
             return
         if numbers.sgd_step != self._table.sgd_step:

@@ -49,8 +49,8 @@ class Gradients:
         self._tensors = tensors
         self._unseen = Unseen(tape, forward)
         self._kinds = PassKinds()
-        self.alike = Alike(torch, recorder, tape)
         self.pace = Pace()
+        self.alike = Alike(torch, recorder, tape, self.pace, self._due)
         self._kind = -1
         # Whether a pass that is not watched shows what all parameters of the one before became.
         self._all_inputs = True
@@ -116,18 +116,12 @@ class Gradients:
                 self._tape.write_cost(outline, value)
         self._end_pass()
 
-    def ended_alike(self) -> None:
-        """Write the cost of a pass that looks as the last one did."""
-        try:
-            if not self.alike.ended():
-                self.pace.unseen += 1
-            else:
-                self.pace.enter()
-                self.pace.ended(self._kind)
-                self._recorder.pause(self._recorder.number)
-                self._end_pass()
-        except Exception as error:
-            self._recorder.failed(error)
+    def _due(self) -> None:
+        """Ask what comes next after a pass that looks as the last one did."""
+        self.pace.enter()
+        self.pace.ended(self._kind)
+        self._recorder.pause(self._recorder.number)
+        self._end_pass()
 
     def _end_pass(self) -> None:
         recorder, pace, due = self._recorder, self.pace, self._tape.due

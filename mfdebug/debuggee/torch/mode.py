@@ -146,11 +146,11 @@ class Mode:
                 # It calls this a second time in the end, with what was there before.
                 regions.pop()
                 before = switch(callback)
-                if not compiled:
+                if not compiled and self.active:
                     self.sync()
                 return before
             regions.append((caller, compiled))
-            if compiled:
+            if compiled and self.active:
                 self.sync()
             return switch(callback)
 

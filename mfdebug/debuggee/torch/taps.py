@@ -308,16 +308,20 @@ class Taps:
 
     def _engine(self, engine: Any) -> Any:
         """Return the function that runs the engine, noting what it sends."""
-        begins, ended = self._gradients.alike.begins, self._gradients.ended_alike
-        mode = self._mode
+        begins, ended = self._gradients.alike.begins, self._gradients.alike.ended
+        mode, pace, recorder = self._mode, self._gradients.pace, self._recorder
+        modes, traces, transforms = self._modes, self._traces, self._transforms
 
         @hidden
         def run(roots: Any, *args: Any, **kwargs: Any) -> Any:
-            if get_ident() != self._mode.thread or self._off:
+            # As `_off`, without a call: this runs in each pass.
+            off = recorder.off or self._running > 0 or modes() > 0
+            off = off or traces() is not None or transforms() is not None
+            if off or get_ident() != mode.thread:
                 try:
                     return engine(roots, *args, **kwargs)
                 finally:
-                    if self._recorder.suspended and not (self._running or mode.inside):
+                    if recorder.suspended and not (self._running or mode.inside):
                         self._poll()
             self._running += 1
             if not mode.active and begins(roots):
@@ -326,7 +330,7 @@ class Taps:
                 finally:
                     self._running -= 1
                     ended()
-                    if self._watches():
+                    if pace.whole and self._watches():
                         mode.sync()
             # Torch passes them by position: seeds, two truths, inputs.
             inputs = args[3] if len(args) > 3 and not kwargs.get("accumulate_grad") else ()
