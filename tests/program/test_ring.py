@@ -9,12 +9,14 @@ from collections.abc import Iterator
 import pytest
 
 from mfdebug.debuggee import ring as ring_module
-from mfdebug.debuggee.ring import Record, Ring, new_ring
+from mfdebug.debuggee.ring import CACHED_BYTES, Record, Ring, new_ring
 
 BYTES = 64 * 1024
 
 
-@pytest.fixture(params=[BYTES, 2**21], ids=["wraps at the end", "wraps in the cache"])
+@pytest.fixture(
+    params=[BYTES, CACHED_BYTES + BYTES], ids=["wraps at the end", "wraps in the cache"]
+)
 def ends(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[tuple[Ring, Ring]]:
@@ -26,17 +28,16 @@ def ends(
     writer.unlink()
 
 
-@pytest.mark.parametrize("every", [1, 7, 63, 64, 65, 1000])
+@pytest.mark.parametrize("every", [7, 64, 1000])
 def test_short_records_arrive_between_long_ones(ends: tuple[Ring, Ring], every: int) -> None:
     writer, reader = ends
-    count = 3 * writer.capacity // 64
+    count = writer.capacity // 50
     wanted = list(range(count))
     found: list[tuple[int, bytes]] = []
 
     def read() -> None:
         while len(found) < count:
-            for taken in reader.take():
-                found.append((taken.number, bytes(taken.data)))
+            found.extend((taken.number, bytes(taken.data)) for taken in reader.take())
             # A reader that is late at times: the ring is full then.
             time.sleep(0.0005)
 
