@@ -13,6 +13,7 @@ import os
 import sys
 from collections.abc import Sequence
 
+from mfdebug import __version__
 from mfdebug.cli.exit_status import FAILED, OK, unusable
 from mfdebug.cli.parsed_options import feeds_of, is_recorded, problem_with, settings_of
 from mfdebug.cli.parsers import PARSERS, main_parser
@@ -55,6 +56,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str] | None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
+    if words == ["--version"]:
+        # Before a parser with all options is made, which would take as long as the rest.
+        sys.stdout.write(f"mfdebug {__version__}\n")
+        return OK
     if words and words[0] in PARSERS:
         options = parse(PARSERS[words[0]](), words[1:])
         if words[0] == "diff" and len(options.files) > 2:
