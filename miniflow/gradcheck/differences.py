@@ -261,7 +261,7 @@ class _Entry:
             slack = 1e-3 * max(abs(low), abs(high))
             if not low - slack <= self.analytic <= high + slack:
                 return False
-        rounding = self._slope(self.step / 100, self.upstream).rounding
+        rounding = self._slope(self.step / NARROWER, self.upstream).rounding
         return _gap(wider) > slack and _gap(narrower) > max(_gap(wider) / 10, rounding)
 
     def _sides(self, step: float) -> tuple[float, float]:
