@@ -35,7 +35,9 @@ def _final_state(held):
     names = [name for name in held if not name.startswith("_")]
     lines = [(name, state(held[name])) for name in names]
     lines += [bits(torch.get_rng_state()), torch.is_grad_enabled(), torch.initial_seed()]
-    lines += [sys.gettrace(), sys.getprofile(), sys.excepthook.__name__, threading.active_count()]
+    # Those that feed the workers of a loader end by themselves, at any time after it.
+    threads = sum(thread.name != "QueueFeederThread" for thread in threading.enumerate())
+    lines += [sys.gettrace(), sys.getprofile(), sys.excepthook.__name__, threads]
     # Some versions of torch put a folder there that has another name each time.
     module = sys.modules.get("torch.distributed.nn.jit.instantiator")
     drawn = getattr(module, "INSTANTIATED_TEMPLATE_DIR_PATH", None)
