@@ -102,6 +102,7 @@ if TYPE_CHECKING:
     lstm = ops.LSTM
     gru = ops.GRU
 else:
+    __all__ = ["einsum", "load", "parameter", "save", "scope", "split", *FUNCTIONS]
 
     def __getattr__(name: str) -> Any:
         if name not in FUNCTIONS:

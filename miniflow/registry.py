@@ -1,4 +1,4 @@
-"""What there is, and where: names that are found in modules which are loaded when they are used.
+"""The tables of ops and functions: their names, and the modules that are loaded when they are used.
 
 A graph has a few kinds of nodes: of the families of ops, about thirty, only theirs are loaded.
 """
@@ -185,7 +185,8 @@ class Registry(MutableMapping[str, T]):
         return name in self._home
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._home)
+        # A module that is loaded may add to it.
+        return iter(tuple(self._home))
 
     def __len__(self) -> int:
         return len(self._home)

@@ -25,7 +25,7 @@ PIECE_BYTES = 512 * 1024
 
 
 class _Decaying(Settings, frozen=True, kw_only=True):
-    """It has a weight decay, which is given by name."""
+    """Base with a weight decay, which is given by name."""
 
     weight_decay: float = 0.0
 

@@ -29,5 +29,5 @@ class NamesArguments(StructMeta):
             ) from None
 
 
-class Settings(Struct, metaclass=NamesArguments, frozen=True):
+class Settings(Struct, metaclass=NamesArguments, frozen=True, weakref=True):
     """Base of settings; a class with `kw_only=True` has fields that are given by name."""

@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterator
 import numpy as np
 
 from mfdebug.core.answers.answers import Answers
-from mfdebug.core.answers.rows import CLOSE, depends_on_others
+from mfdebug.core.answers.rows import depends_on_others
 from mfdebug.core.answers.subject import Subject
 from mfdebug.core.timeline.debugger import Debugger, DebuggerError
 from mfdebug.core.timeline.engine_copy import EngineCopy, copied_state
@@ -21,6 +21,8 @@ GRID, SAMPLES = (41, 21), 121
 MARGIN = 0.25
 # A table of more classes is not read by anybody, and its memory is quadratic.
 MOST_CLASSES = 1000
+# Answers of one row in two batches that differ by more than this part are not the row's alone.
+CLOSE = 1e-4
 
 
 class Inquirer:

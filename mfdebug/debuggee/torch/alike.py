@@ -92,7 +92,7 @@ class Alike:
     def ended(self) -> None:
         """Write the pass that has begun, and ask what comes next when it is time to.
 
-        So it is if the debugger waits for this pass or the next, or no longer wants any.
+        It is time if the debugger waits for this pass or the next, or no longer wants any.
         """
         recorder, outline = self._recorder, self._outline
         try:

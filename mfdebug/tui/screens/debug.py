@@ -46,9 +46,12 @@ from miniflow.errors import MiniflowError
 ONE_STEP = "step {n}"
 # What a step explains and shows: a hundred modules, which would make the first frame later.
 NEEDED_BY_KEYS = (
+    "mfdebug.core.commands.completion",
     "mfdebug.core.commands.move",
     "mfdebug.core.explain.moment_text",
     "mfdebug.core.explain.ops.families",
+    # What saves the session at the end.
+    "mfdebug.core.session.replay",
     "mfdebug.tui.widgets.node_content",
 )
 
@@ -194,8 +197,8 @@ class DebugScreen(QuizKeys):
 
     def _prepare(self) -> None:
         """Mount and import what the first frame does not show and the first keys need."""
-        self.prompt()
         load_late(*NEEDED_BY_KEYS)
+        self.prompt()
 
     # Commands ----------------------------------------------------------------------------
 

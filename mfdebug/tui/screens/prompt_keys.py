@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class PromptKeys(PanelKeys):
-    """A screen with a prompt, which is mounted when it is first needed."""
+    """A screen with a prompt, which is mounted right after the first frame."""
 
     session: Session
     autoplay: Autoplay

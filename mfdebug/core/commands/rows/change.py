@@ -1,4 +1,4 @@
-"""The commands that change numbers, and the branches which that makes."""
+"""The commands that change numbers, and the branches that they make."""
 
 from __future__ import annotations
 
